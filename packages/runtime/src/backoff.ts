@@ -1,0 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface BackoffOptions {
+  baseMs?: number
+  capMs?: number
+}
+
+/** Exponential with full jitter: many clients that failed together do not come back together. Attempts count from 1. */
+export function backoffMs(attempt: number, { baseMs = 100, capMs = 30_000 }: BackoffOptions = {}): number {
+  const ceiling = Math.min(capMs, baseMs * 2 ** Math.min(attempt - 1, 30))
+  return ceiling / 2 + (Math.random() * ceiling) / 2
+}
+
+/** Sleeps, or returns early when `stopping` fires. Never rejects: the caller's loop looks at the signal itself. */
+export async function pause(delayMs: number, stopping: AbortSignal): Promise<void> {
+  await sleep(delayMs, undefined, { signal: stopping }).catch(() => {})
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod'
+
+/** A string that the logger and JSON never show; `reveal()` is the one way to the value. */
+export class Secret {
+  readonly #value: string
+  constructor(value: string) {
+    this.#value = value
+  }
+  reveal(): string {
+    return this.#value
+  }
+  toString(): string {
+    return '[secret]'
+  }
+  toJSON(): string {
+    return '[secret]'
+  }
+}
+
+export const secret = () =>
+  z
+    .string()
+    .min(1)
+    .transform(value => new Secret(value))
+export const flag = () => z.enum(['true', 'false', '1', '0']).transform(value => value === 'true' || value === '1')
+export const durationMs = () => z.coerce.number().int().min(0)
+export const count = () => z.coerce.number().int().min(1)
+
+const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+
+/** The settings that every process has. `port` is the default of the service that spreads this. */
+export const processSettings = (port: number) => ({
+  LOG_LEVEL: z.enum(levels).default('info').describe('least severe level that is logged'),
+  HOST: z.string().min(1).default('0.0.0.0').describe('address that the HTTP port listens on'),
+  PORT: z.coerce.number().int().min(0).max(65_535).default(port).describe('HTTP port; 0 takes a free one'),
+  STOP_GRACE_MS: durationMs().default(10_000).describe('how long a stop may take before the process gives up'),
+})
+
+export type SettingsShape = Record<string, z.ZodType>
+export type Settings<Shape extends SettingsShape> = Readonly<z.infer<z.ZodObject<Shape>>>
+
+export interface SettingsProblem {
+  setting: string
+  message: string
+}
+
+/** Reads and checks all settings at once. An empty variable counts as unset: that is how shells and compose files unset one. */
+export function parseSettings<Shape extends SettingsShape>(
+  shape: Shape,
+  env: NodeJS.ProcessEnv,
+): { settings: Settings<Shape> } | { problems: SettingsProblem[] } {
+  const given = Object.fromEntries(Object.keys(shape).map(name => [name, env[name] === '' ? undefined : env[name]]))
+  const parsed = z.object(shape).safeParse(given)
+  if (parsed.success) return { settings: Object.freeze(parsed.data) as Settings<Shape> }
+  return {
+    problems: parsed.error.issues.map(issue => ({ setting: String(issue.path[0]), message: issue.message })),
+  }
+}
+
+/** For `main.ts`: the settings, or every problem on stderr and exit 2. */
+export function readSettings<Shape extends SettingsShape>(shape: Shape, env: NodeJS.ProcessEnv): Settings<Shape> {
+  const result = parseSettings(shape, env)
+  if ('settings' in result) return result.settings
+  console.error('These settings are wrong:')
+  for (const { setting, message } of result.problems) {
+    console.error(`  ${setting}: ${message}${describe(shape[setting])}`)
+  }
+  process.exit(2)
+}
+
+function describe(schema: z.ZodType | undefined): string {
+  return schema?.description === undefined ? '' : ` (${schema.description})`
+}

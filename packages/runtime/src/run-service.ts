@@ -1,0 +1,170 @@
+import { backoffMs, pause } from './backoff.ts'
+import { messageOf } from './errors.ts'
+import { createLogger, type Logger } from './logger.ts'
+import { type Probe, Readiness } from './readiness.ts'
+
+type Undo = () => Promise<void> | void
+
+/** What a service's `start` is given. Everything that must be undone is registered on the line after it exists. */
+export interface Service {
+  readonly name: string
+  readonly log: Logger
+  /** Fires when stopping begins; every sleep, fetch and loop takes it. */
+  readonly stopping: AbortSignal
+  readonly readiness: Readiness
+  onStop(step: string, undo: Undo): void
+  /** A long-running task. Its failure, or its end before stopping, stops the service. */
+  run(task: string, work: (stopping: AbortSignal) => Promise<void>): void
+  /** A named part of `/ready`. */
+  ready(check: string, probe: Probe): void
+  /** Registers the check and waits, with back-off, until it passes once. Throws only when stopping. */
+  waitFor(check: string, probe: Probe): Promise<void>
+}
+
+export interface RunOptions {
+  graceMs?: number
+  logLevel?: string
+}
+
+/** Thrown out of `start` when a stop was requested while it still waited for something. Not a failure. */
+class StoppedWhileStarting extends Error {}
+
+/** One process = one service: start, wait for a signal or a failed task, undo in reverse order, exit. */
+export async function runService(
+  name: string,
+  start: (service: Service) => Promise<void>,
+  { graceMs = 10_000, logLevel = 'info' }: RunOptions = {},
+): Promise<void> {
+  const log = createLogger(name, logLevel)
+  const signals = ['SIGTERM', 'SIGINT'] as const
+  const running = startService(name, log, start)
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (running.stopRequested()) process.exit(130) // a second signal: the operator means it
+    log.info({ signal }, 'stop requested')
+    running.requestStop()
+  }
+  for (const signal of signals) process.on(signal, onSignal)
+
+  const cause = await running.ended
+  const deadline = setTimeout(() => {
+    log.error({ graceMs }, 'stop took too long')
+    process.exit(1)
+  }, graceMs)
+  const failure = (await running.stop()) ?? cause
+  clearTimeout(deadline)
+  for (const signal of signals) process.off(signal, onSignal)
+  log.info('stopped')
+  process.exitCode = failure === undefined ? 0 : 1
+  // A handle that a library forgot would keep the process alive for ever; name it and go.
+  setTimeout(() => {
+    log.warn({ handles: process.getActiveResourcesInfo() }, 'something kept the process alive; exiting')
+    process.exit()
+  }, 1_000).unref()
+}
+
+export interface RunningService {
+  readonly service: Service
+  /** Resolves when `start` has finished; rejects when it failed. */
+  readonly started: Promise<void>
+  /** Resolves when stopping should begin: with the failure, or undefined when it was asked for. */
+  readonly ended: Promise<unknown>
+  stopRequested(): boolean
+  requestStop(): void
+  /** Undoes everything in reverse; the same promise however often it is called. Gives the first failure. */
+  stop(): Promise<unknown>
+}
+
+/** The lifecycle without the process: no signals, no exit. Tests start whole services with it. */
+export function startService(name: string, log: Logger, start: (service: Service) => Promise<void>): RunningService {
+  const abort = new AbortController()
+  const undo: { step: string; fn: Undo }[] = []
+  const readiness = new Readiness()
+  let requested = false
+  let end: (cause: unknown) => void = () => {}
+  const ended = new Promise<unknown>(resolve => {
+    end = resolve
+  })
+
+  const service: Service = {
+    name,
+    log,
+    stopping: abort.signal,
+    readiness,
+    onStop: (step, fn) => void undo.push({ step, fn }),
+    run(task, work) {
+      const done = work(abort.signal).then(
+        () => {
+          if (!abort.signal.aborted) end(new Error(`${task} ended by itself`))
+        },
+        error => {
+          if (!abort.signal.aborted) log.error({ err: error, task }, 'task failed')
+          end(error)
+        },
+      )
+      service.onStop(task, () => done)
+    },
+    ready: (check, probe) => readiness.add(check, probe),
+    async waitFor(check, probe) {
+      readiness.add(check, probe)
+      for (let attempt = 1; !abort.signal.aborted; attempt++) {
+        try {
+          return await probe()
+        } catch (error) {
+          log.warn({ check, attempt, error: messageOf(error) }, 'waiting for a dependency')
+          await pause(backoffMs(attempt, { capMs: 2_000 }), abort.signal)
+        }
+      }
+      throw new StoppedWhileStarting()
+    },
+  }
+
+  const started = start(service).then(
+    () => {
+      readiness.started()
+      log.info('started')
+    },
+    error => {
+      if (error instanceof StoppedWhileStarting) return
+      log.error({ err: error }, 'start failed')
+      end(error)
+      throw error
+    },
+  )
+  started.catch(() => {}) // `ended` carries the failure; nobody has to await `started`
+
+  const stopOnce = async (): Promise<unknown> => {
+    readiness.stop()
+    abort.abort()
+    // A start that still runs registers more to undo; it sees the signal and ends soon.
+    await started.catch(() => {})
+    let failure: unknown
+    for (const { step, fn } of undo.reverse()) {
+      try {
+        await fn()
+      } catch (error) {
+        failure ??= error
+        log.error({ err: error, step }, 'stop step failed')
+      }
+    }
+    return failure
+  }
+  let stopped: Promise<unknown> | undefined
+
+  return {
+    service,
+    started,
+    ended,
+    stopRequested: () => requested,
+    requestStop() {
+      requested = true
+      // Not ready, and no new work, from this moment on: also while `start` still waits for a dependency.
+      readiness.stop()
+      abort.abort()
+      end(undefined)
+    },
+    stop() {
+      stopped ??= stopOnce()
+      return stopped
+    },
+  }
+}
