@@ -1,0 +1,124 @@
+import { z } from 'zod'
+import { severities } from './alert.ts'
+
+/** The bodies of the REST API, as callers write them. What the database adds is in the `…Resource` types. */
+
+const name = z.string().trim().min(1).max(200)
+
+export const teamIdSchema = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a slug: 1 to 63 of a-z, 0-9 and -, no - at either end')
+
+export const teamCreateSchema = z.strictObject({ team_id: teamIdSchema, name })
+export const teamUpdateSchema = z.strictObject({ name })
+
+const enabled = z.boolean().default(true)
+const emailAddress = z.email('must be an email address').max(254)
+
+const webhookUrl = z.string().max(2_048)
+
+export const endpointCreateSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('webhook'), name, url: webhookUrl, enabled }),
+  z.strictObject({ kind: z.literal('email'), name, to: z.array(emailAddress).min(1).max(50), enabled }),
+])
+
+export const ruleSettings = {
+  endpoints: z.array(z.string().min(1).max(64)).max(20).default([]),
+  enabled,
+  notify_resolved: z.boolean().default(true),
+}
+
+/** `conditions` has a language of its own: packages/rules checks it and says where it is wrong. */
+export const ruleConditionsFormSchema = z.strictObject({ name, conditions: z.looseObject({}), ...ruleSettings })
+
+const anyOr = <Schema extends z.ZodType>(schema: Schema) => z.union([z.literal('*'), schema])
+
+export const ruleShorthandFormSchema = z.strictObject({
+  severity: anyOr(z.enum(severities)),
+  source: z.string().min(1).max(255),
+  name: z.string().min(1).max(255),
+  ...ruleSettings,
+})
+
+export type TeamCreate = z.infer<typeof teamCreateSchema>
+export type EndpointCreate = z.infer<typeof endpointCreateSchema>
+export type RuleConditionsForm = z.infer<typeof ruleConditionsFormSchema>
+export type RuleShorthandForm = z.infer<typeof ruleShorthandFormSchema>
+
+export interface TeamResource {
+  team_id: string
+  name: string
+  version: number
+  created_at: string
+  updated_at: string
+}
+
+export interface EndpointResource {
+  endpoint_id: string
+  team_id: string
+  kind: 'webhook' | 'email'
+  name: string
+  url?: string
+  to?: string[]
+  enabled: boolean
+  version: number
+  created_at: string
+  updated_at: string
+}
+
+export interface RuleResource {
+  rule_id: string
+  team_id: string
+  name: string
+  /** Only of a rule that was written in the short form. */
+  severity?: string
+  source?: string
+  conditions: Record<string, unknown>
+  endpoints: string[]
+  enabled: boolean
+  notify_resolved: boolean
+  version: number
+  created_at: string
+  updated_at: string
+  live?: RuleLive
+}
+
+/** How many of the running evaluators match with the rule's current version. */
+export interface RuleLive {
+  evaluators: string
+  snapshot_version: number | null
+}
+
+export const notificationStatuses = ['pending', 'ready', 'delivered', 'partial', 'failed', 'skipped'] as const
+export type NotificationStatus = (typeof notificationStatuses)[number]
+
+export interface NotificationResource {
+  notification_id: string
+  team_id: string
+  alert_id: string
+  alert: Record<string, unknown>
+  rule_ids: string[]
+  rules: { rule_id: string; name: string; version: number }[]
+  status: NotificationStatus
+  created_at: string
+  updated_at: string
+}
+
+export const deliveryStates = ['pending', 'scheduled', 'delivering', 'delivered', 'failed', 'skipped'] as const
+export type DeliveryState = (typeof deliveryStates)[number]
+
+export interface Page<Item> {
+  items: Item[]
+  next_cursor: string | null
+}
+
+/** One item of the answer to `POST /api/v1/alerts`, in the order of the request. */
+export type IngestResult =
+  | { status: 'accepted'; alert_id: string; topic: string; partition: number; offset: string }
+  | {
+      status: 'rejected'
+      alert_id?: string
+      error_code: string
+      problems: { pointer: string; code: string; message: string }[]
+    }
+  | { status: 'unavailable'; alert_id: string; error_code: string; message: string }
