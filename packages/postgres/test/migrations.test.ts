@@ -1,0 +1,86 @@
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { migrate, readMigrations } from '@tocsin/postgres/migrate'
+import { createPrivateDatabase, migrationsFolder, openDatabase } from '@tocsin/testkit/private-database'
+import { expect, onTestFinished, test } from 'vitest'
+
+const names = readMigrations(migrationsFolder).map(migration => migration.name)
+
+async function emptyDatabase(): Promise<string> {
+  const { url, drop } = await createPrivateDatabase({ migrated: false })
+  onTestFinished(drop)
+  return url
+}
+
+/** The migrations as a release that lacks the last `behind` of them ships them. */
+function olderRelease(behind: number): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-migrations-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  for (const name of names.slice(0, names.length - behind)) cpSync(join(migrationsFolder, name), join(folder, name))
+  return folder
+}
+
+/** Everything that makes a schema, as text that can be compared. */
+async function schemaOf(url: string): Promise<unknown> {
+  const database = openDatabase(url)
+  const { rows } = await database.query(`
+    SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable || ' ' || coalesce(column_default, '') AS line
+    FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+    UNION ALL SELECT conrelid::regclass || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    ORDER BY line`)
+  await database.close()
+  return rows
+}
+
+test('an empty database gets every migration once, and nothing the second time', async () => {
+  const url = await emptyDatabase()
+  expect(await migrate(url, migrationsFolder)).toEqual(names)
+  expect(await migrate(url, migrationsFolder)).toEqual([])
+})
+
+test.each(names.map((_, index) => index + 1))(
+  'a database %i release(s) behind ends with the schema of a new one, its rows kept',
+  async behind => {
+    const [old, fresh] = [await emptyDatabase(), await emptyDatabase()]
+    await migrate(old, olderRelease(behind))
+    const database = openDatabase(old)
+    if (behind < names.length) await database.query(`INSERT INTO teams (team_id, name) VALUES ('kept', 'Kept')`)
+    expect(await migrate(old, migrationsFolder)).toEqual(names.slice(-behind))
+    await migrate(fresh, migrationsFolder)
+    expect(await schemaOf(old)).toEqual(await schemaOf(fresh))
+    if (behind < names.length) expect((await database.query('SELECT FROM teams')).rowCount).toBe(1)
+    await database.close()
+  },
+)
+
+test('several that migrate at the same time run each file once between them', async () => {
+  const url = await emptyDatabase()
+  const ran = await Promise.all([1, 2, 3, 4].map(() => migrate(url, migrationsFolder)))
+  expect(ran.flat().toSorted()).toEqual(names)
+})
+
+test('a migration that fails leaves nothing of itself, and is named', async () => {
+  const folder = olderRelease(0)
+  const next = `${String(readdirSync(folder).length + 1).padStart(4, '0')}_broken.sql`
+  writeFileSync(join(folder, next), 'CREATE TABLE half_made (id int); SELECT 1/0;')
+  const url = await emptyDatabase()
+  await expect(migrate(url, folder)).rejects.toThrow(`${next}: division by zero`)
+  expect(JSON.stringify(await schemaOf(url))).not.toContain('half_made')
+  expect(await migrate(url, migrationsFolder)).toEqual([])
+})
+
+test('a file that changed after it ran is refused', async () => {
+  const folder = olderRelease(0)
+  const url = await emptyDatabase()
+  await migrate(url, folder)
+  writeFileSync(join(folder, names[0]!), 'SELECT 1')
+  await expect(migrate(url, folder)).rejects.toThrow('add a new migration instead')
+})
+
+test('a database that is ahead of the code is refused', async () => {
+  const url = await emptyDatabase()
+  await migrate(url, migrationsFolder)
+  await expect(migrate(url, olderRelease(1))).rejects.toThrow('run the newer version')
+})

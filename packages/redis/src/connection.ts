@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs'
+import { AppError, messageOf } from '@tocsin/runtime/errors'
+import type { Logger } from '@tocsin/runtime/logger'
+import { Redis } from 'ioredis'
+import type { RedisSettings } from './settings.ts'
+
+export type { Redis }
+
+/** Reconnects for ever; between two attempts at most this long, so that work goes on soon after Redis is back. */
+const reconnectCapMs = 2_000
+const commandTimeoutMs = 5_000
+
+/**
+ * Commands fail at once while Redis is away instead of queueing in memory without bound: every user has a way to go
+ * on without Redis, or a loop that comes back. `patient` is for BullMQ, whose blocking reads must wait.
+ */
+export function connectRedis(settings: RedisSettings, log: Logger, { patient = false } = {}): Redis {
+  const options = {
+    maxRetriesPerRequest: patient ? null : 0,
+    enableOfflineQueue: patient,
+    retryStrategy: (attempt: number) => Math.min(attempt * 100, reconnectCapMs),
+    ...(patient ? {} : { commandTimeout: commandTimeoutMs }),
+    ...(settings.REDIS_TLS_CA === undefined ? {} : { tls: { ca: readFileSync(settings.REDIS_TLS_CA, 'utf8') } }),
+  }
+  const redis = new Redis(settings.REDIS_URL, options)
+  let away = false
+  redis.on('error', error => {
+    if (!away) log.warn({ error: messageOf(error) }, 'Redis cannot be reached')
+    away = true
+  })
+  redis.on('ready', () => {
+    if (away) log.info('Redis is back')
+    away = false
+  })
+  return redis
+}
+
+export async function pingRedis(redis: Redis): Promise<void> {
+  await redis.ping()
+}
+
+/** `quit` waits for an answer that a Redis that is away never gives; then the socket is just dropped. */
+export async function closeRedis(redis: Redis): Promise<void> {
+  if (redis.status === 'ready') await redis.quit().catch(() => {})
+  redis.disconnect()
+}
+
+/** All that Redis does can be done again later. */
+export function rethrowRedis(error: unknown): never {
+  throw new AppError('redis_unavailable', `Redis: ${messageOf(error)}`, { retryable: true, cause: error })
+}
