@@ -1,0 +1,22 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { backoffMs, pause } from './backoff.ts'
+
+it('stays between half of the step and the cap, at any attempt', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 1e6 }), attempt => {
+      const delayMs = backoffMs(attempt, { baseMs: 100, capMs: 5_000 })
+      const stepMs = Math.min(5_000, 100 * 2 ** Math.min(attempt - 1, 30))
+      expect(delayMs).toBeGreaterThanOrEqual(stepMs / 2)
+      expect(delayMs).toBeLessThanOrEqual(stepMs)
+    }),
+  )
+})
+
+it('a pause ends at once when stopping begins, and does not throw', async () => {
+  const stopping = new AbortController()
+  const paused = pause(60_000, stopping.signal)
+  stopping.abort()
+  await paused
+  await pause(60_000, stopping.signal)
+})
