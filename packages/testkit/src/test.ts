@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto'
+import { createTopics, deleteTopics } from '@tocsin/kafka/topics'
 import type { Database } from '@tocsin/postgres/database'
 import { test as base } from 'vitest'
 import { createPrivateDatabase, openDatabase } from './private-database.ts'
 import { testServers } from './servers.ts'
+import { privateEnvironment } from './stack.ts'
 import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.ts'
 
 interface Fixtures {
@@ -29,20 +30,11 @@ export const test = base.extend<Fixtures>({
   },
 
   environment: async ({ database }, use) => {
-    const { kafkaBrokers, redisUrl, smtpUrl } = testServers()
-    const prefix = `test-${randomBytes(5).toString('hex')}.`
-    await use({
-      KAFKA_BROKERS: kafkaBrokers,
-      KAFKA_TOPIC_PREFIX: prefix,
-      DATABASE_URL: database.url,
-      REDIS_URL: redisUrl,
-      REDIS_KEY_PREFIX: `${prefix}:`,
-      SMTP_URL: smtpUrl,
-      HOST: '127.0.0.1',
-      PORT: '0',
-      ALLOW_LOOPBACK_WEBHOOKS: 'true',
-      LOG_LEVEL: 'info',
-    })
+    const environment = privateEnvironment(database.url)
+    const prefix = environment.KAFKA_TOPIC_PREFIX ?? ''
+    await createTopics(testServers().kafkaBrokers, prefix)
+    await use(environment)
+    await deleteTopics(testServers().kafkaBrokers, prefix)
   },
 
   // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of the fixtures that a fixture needs from here

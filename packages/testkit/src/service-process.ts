@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { eventually } from './eventually.ts'
+
+const root = join(import.meta.dirname, '../../..')
+const keptLines = 200
+
+/** One service as the product runs it: a process of its own under plain node. */
+export class ServiceProcess {
+  readonly name: string
+  readonly #env: Record<string, string>
+  readonly #lines: string[] = []
+  #child: ChildProcess | undefined
+  #port = 0
+
+  constructor(name: string, env: Record<string, string>) {
+    this.name = name
+    this.#env = env
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Until it listens. A restart takes the port of the first start, as an orchestrator would give it. */
+  async start(): Promise<void> {
+    const child = spawn(process.execPath, [join(root, 'services', this.name, 'src/main.ts')], {
+      cwd: root,
+      env: { PATH: process.env.PATH ?? '', ...this.#env, PORT: String(this.#port) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#child = child
+    child.stderr?.on('data', chunk => this.#keep(String(chunk)))
+    await new Promise<void>((resolve, reject) => {
+      child.once('exit', code =>
+        reject(new Error(`${this.name} ended with ${code} before it listened\n${this.recentLog()}`)),
+      )
+      createInterface({ input: child.stdout! }).on('line', text => {
+        this.#keep(text)
+        const line = parse(text)
+        if (line.msg !== 'listening' || line.port === undefined) return
+        this.#port = line.port
+        resolve()
+      })
+    })
+  }
+
+  async untilReady(withinMs = 60_000): Promise<void> {
+    await eventually(
+      async () => {
+        const response = await fetch(`${this.url}/ready`)
+        if (response.status !== 200) throw new Error(`${this.name}: ${await response.text()}`)
+      },
+      { withinMs, everyMs: 100 },
+    )
+  }
+
+  /** Sends the signal and waits until the process is gone. Gives its exit code. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#child
+    if (child === undefined) return null
+    if (child.exitCode === null && child.signalCode === null) {
+      const exited = once(child, 'exit')
+      child.kill(signal)
+      await exited
+    }
+    return child.exitCode
+  }
+
+  /** What it said last: printed when a test fails. */
+  recentLog(): string {
+    return this.#lines.map(line => `  ${this.name} ${line}`).join('\n')
+  }
+
+  #keep(line: string): void {
+    this.#lines.push(line)
+    if (this.#lines.length > keptLines) this.#lines.shift()
+  }
+}
+
+function parse(text: string): { msg?: string; port?: number } {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return {}
+  }
+}
