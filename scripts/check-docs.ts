@@ -1,0 +1,118 @@
+// Fails when a page says something that the code does not: error codes, topics, settings, dependencies, links and paths.
+// `--write` makes docs/configuration.md anew from the services' settings.
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { errorCodes } from '@tocsin/contracts/errors'
+import { topics } from '@tocsin/contracts/topics'
+import type { z } from 'zod'
+
+const root = resolve(import.meta.dirname, '..')
+const problems: string[] = []
+const read = (path: string) => readFileSync(join(root, path), 'utf8')
+const files = (pattern: string) =>
+  globSync(pattern, { cwd: root, exclude: path => /node_modules|\.tocsin/.test(path) }).sort()
+
+/** The first cells of a page's table rows that are code, in order. */
+const firstCells = (page: string) =>
+  Array.from(read(page).matchAll(/^\| `([^`]+)` \|(.*)$/gm), ([, cell, rest]) => [cell, rest] as const)
+
+function sameSet(what: string, documented: readonly string[], real: readonly string[]): void {
+  for (const name of real) if (!documented.includes(name)) problems.push(`${what}: ${name} is not documented`)
+  for (const name of documented) if (!real.includes(name)) problems.push(`${what}: ${name} does not exist`)
+}
+
+function checkErrorCodes(): void {
+  const rows = firstCells('docs/errors.md')
+  sameSet(
+    'docs/errors.md',
+    rows.map(([code]) => code!),
+    Object.keys(errorCodes),
+  )
+  for (const [code, rest] of rows) {
+    const status = errorCodes[code as keyof typeof errorCodes]
+    if (status !== undefined && !rest?.startsWith(` ${status} `)) problems.push(`docs/errors.md: ${code} is ${status}`)
+  }
+}
+
+function checkTopics(): void {
+  const table = read('docs/architecture.md').split('## Topics')[1] ?? ''
+  const documented = Array.from(table.matchAll(/^\| `([^`]+)` \|/gm), match => match[1]!)
+  sameSet('docs/architecture.md', documented, Object.values(topics))
+}
+
+/** Links to files, and the paths that the map names. */
+function checkPaths(): void {
+  for (const page of files('**/*.md')) {
+    for (const [, target] of read(page).matchAll(/\]\((?!https?:|#|mailto:)([^)#]+)[^)]*\)/g)) {
+      if (!existsSync(join(root, dirname(page), target!))) problems.push(`${page}: ${target} is not there`)
+    }
+  }
+  const map = read('docs/architecture.md').split('## Where to find what')[1]?.split('\n## ')[0] ?? ''
+  for (const [, path] of map.matchAll(/`((?:packages|services|migrations|scripts)\/[^`<]+)`/g)) {
+    if (!existsSync(join(root, path!))) problems.push(`docs/architecture.md: ${path} is not there`)
+  }
+}
+
+function checkDependencies(): void {
+  const page = read('docs/dependencies.md')
+  for (const manifest of ['package.json', ...files('{packages,services}/*/package.json')]) {
+    const { dependencies, devDependencies } = JSON.parse(read(manifest))
+    for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
+      const documented = name.startsWith('@tocsin/') || name.startsWith('@types/') || page.includes(name)
+      if (!documented) problems.push(`docs/dependencies.md: ${name} (${manifest}) has no line`)
+    }
+  }
+}
+
+async function configurationPage(): Promise<string> {
+  const services = await Promise.all(
+    files('services/*/src/config.ts').map(async path => {
+      const { settings } = (await import(join(root, path))) as { settings: Record<string, z.ZodType> }
+      return { name: path.split('/')[1]!, settings }
+    }),
+  )
+  const names = [...new Set(services.flatMap(({ settings }) => Object.keys(settings)))]
+  const rows = names.map(name => {
+    const using = services.filter(({ settings }) => name in settings)
+    const defaults = [...new Set(using.map(({ settings }) => defaultOf(settings[name]!)))]
+    const description = using[0]?.settings[name]?.description
+    if (description === undefined) problems.push(`${using[0]?.name}: ${name} has no description`)
+    const who = using.length === services.length ? 'all' : using.map(service => service.name).join(', ')
+    return `| \`${name}\` | ${defaults.join(', ')} | ${who} | ${description} |`
+  })
+  return [
+    '# Configuration',
+    '',
+    'Settings come from the environment and nowhere else. A wrong one ends the process with exit code 2 and every problem at once;',
+    'an empty one counts as unset. This page is made from the schemas that read them (`node scripts/check-docs.ts --write`).',
+    '',
+    '| setting | default | services | meaning |',
+    '| --- | --- | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n')
+}
+
+function defaultOf(schema: z.ZodType): string {
+  const without = schema.safeParse(undefined)
+  if (!without.success) return 'required'
+  return without.data === undefined ? '–' : `\`${String(without.data)}\``
+}
+
+const page = await configurationPage()
+const pagePath = join(root, 'docs/configuration.md')
+if (process.argv.includes('--write')) writeFileSync(pagePath, page)
+else if (!existsSync(pagePath) || readFileSync(pagePath, 'utf8') !== page) {
+  problems.push('docs/configuration.md: is not what the settings say; run node scripts/check-docs.ts --write')
+}
+checkErrorCodes()
+checkTopics()
+checkPaths()
+checkDependencies()
+for (const service of files('services/*/package.json')) {
+  const readme = join(root, dirname(service), 'README.md')
+  if (!existsSync(readme)) problems.push(`${relative(root, readme)} is not there`)
+}
+for (const problem of problems) console.error(problem)
+if (problems.length === 0) console.log('docs: they say what the code does')
+process.exitCode = problems.length > 0 ? 1 : 0
