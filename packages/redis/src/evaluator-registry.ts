@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import { type Redis, rethrowRedis } from './connection.ts'
+
+/**
+ * Which evaluators run, and with which snapshot each of them matches: one hash, a field per evaluator, each with the
+ * time at which it stops to count. That time is Redis's own, so that machines whose clocks differ agree on who is there.
+ */
+export interface RunningEvaluator {
+  evaluator_id: string
+  snapshot_version: number
+}
+
+/** Five heartbeats a second apart: one that is late because of a long garbage collection does not look like a death. */
+export const evaluatorTtlMs = 5_000
+
+/** The field's value is `<expiry> <version>`. Sweeps who is gone while it is here; the key goes with the last of them. */
+const beat = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local entries = redis.call('HGETALL', KEYS[1])
+for i = 1, #entries, 2 do
+  if tonumber(string.match(entries[i + 1], '^%d+') or 0) <= now then redis.call('HDEL', KEYS[1], entries[i]) end
+end
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + ARGV[3]) .. ' ' .. ARGV[2])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+`
+
+export async function heartbeat(
+  redis: Redis,
+  prefix: string,
+  { evaluator_id, snapshot_version }: RunningEvaluator,
+  ttlMs: number = evaluatorTtlMs,
+): Promise<void> {
+  await redis.eval(beat, 1, key(prefix), evaluator_id, String(snapshot_version), String(ttlMs)).catch(rethrowRedis)
+}
+
+/** One that stops says so, instead of counting as "not live yet" until its entry expires. */
+export async function removeEvaluator(redis: Redis, prefix: string, evaluatorId: string): Promise<void> {
+  await redis.hdel(key(prefix), evaluatorId).catch(rethrowRedis)
+}
+
+const live = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local found = {}
+local entries = redis.call('HGETALL', KEYS[1])
+for i = 1, #entries, 2 do
+  local expiry, version = string.match(entries[i + 1], '^(%d+) (%d+)$')
+  if expiry and tonumber(expiry) > now then
+    found[#found + 1] = {entries[i], version}
+  end
+end
+return found
+`
+
+const foundSchema = z.array(z.tuple([z.string(), z.coerce.number().int()]))
+
+/** Those that sent a heartbeat lately, by id. */
+export async function readEvaluators(redis: Redis, prefix: string): Promise<RunningEvaluator[]> {
+  return foundSchema
+    .parse(await redis.eval(live, 1, key(prefix)).catch(rethrowRedis))
+    .map(([evaluator_id, snapshot_version]) => ({ evaluator_id, snapshot_version }))
+    .sort((a, b) => (a.evaluator_id < b.evaluator_id ? -1 : 1))
+}
+
+const key = (prefix: string) => `${prefix}evaluators`
