@@ -1,0 +1,25 @@
+import { type ErrorCode, errorCodes, type Problem, problemsOf } from '@tocsin/contracts/errors'
+import { AppError } from '@tocsin/runtime/errors'
+import type { z } from 'zod'
+
+/** An answer that the caller can act on: one of the codes of the contract, with the status that belongs to it. */
+export function refusal(code: ErrorCode, message: string, details: unknown = {}): AppError {
+  return new AppError(code, message, { status: errorCodes[code], details })
+}
+
+/** The body was understood and is wrong: every problem at once, each with its place. */
+export function invalid(problems: readonly Problem[], details: Record<string, unknown> = {}): AppError {
+  const message = problems.length === 1 ? 'one thing is wrong' : `${problems.length} things are wrong`
+  return refusal('invalid', message, { problems, ...details })
+}
+
+/** The same for a problem at one place, told by whoever knows more than a schema does. */
+export function invalidAt(pointer: string, code: string, message: string): AppError {
+  return invalid([{ pointer, code, message }])
+}
+
+export function checked<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw invalid(problemsOf(parsed.error))
+}
