@@ -10,7 +10,8 @@ export const teamIdSchema = z
   .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a slug: 1 to 63 of a-z, 0-9 and -, no - at either end')
 
 export const teamCreateSchema = z.strictObject({ team_id: teamIdSchema, name })
-export const teamUpdateSchema = z.strictObject({ name })
+/** The id may stand there again, as it does in what a GET gave; it cannot be changed. */
+export const teamUpdateSchema = z.strictObject({ team_id: teamIdSchema.optional(), name })
 
 const enabled = z.boolean().default(true)
 const emailAddress = z.email('must be an email address').max(254)
@@ -80,12 +81,14 @@ export interface RuleResource {
   version: number
   created_at: string
   updated_at: string
-  live?: RuleLive
+  /** Only of a single rule; null while nobody can be asked. */
+  live?: RuleLive | null
 }
 
-/** How many of the running evaluators match with the rule's current version. */
+/** How many of the running evaluators know the rule's current version: `2/3` is two of three. */
 export interface RuleLive {
   evaluators: string
+  /** The first snapshot that knows this version; null until there is one. */
   snapshot_version: number | null
 }
 
@@ -106,6 +109,22 @@ export interface NotificationResource {
 
 export const deliveryStates = ['pending', 'scheduled', 'delivering', 'delivered', 'failed', 'skipped'] as const
 export type DeliveryState = (typeof deliveryStates)[number]
+
+export interface DeliveryResource {
+  delivery_id: string
+  notification_id: string
+  team_id: string
+  endpoint_id: string
+  kind: string
+  state: DeliveryState
+  /** How often it was tried. */
+  attempts: number
+  last_error: string | null
+  /** Null once there is nothing more to try. */
+  next_attempt_at: string | null
+  created_at: string
+  updated_at: string
+}
 
 export interface Page<Item> {
   items: Item[]

@@ -5,7 +5,7 @@ import { type Problem, pointerOf } from '@tocsin/contracts/errors'
  * Postgres and `JSON.stringify` run out of stack at some thousand levels. Accepting such a value would only move the
  * failure to where nobody reads the answer.
  */
-const maxDepth = 64
+const maxDepth = 200
 
 export function problemsOfStoring(value: unknown): Problem[] {
   const problems: Problem[] = []
