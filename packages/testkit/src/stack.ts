@@ -5,6 +5,7 @@ import type { Database } from '@tocsin/postgres/database'
 import { createPrivateDatabase, openDatabase } from './private-database.ts'
 import { testServers } from './servers.ts'
 import { ServiceProcess } from './service-process.ts'
+import { testKafka } from './test-kafka.ts'
 
 export const serviceNames = [
   'rule-service',
@@ -54,7 +55,8 @@ export async function startStack(settings: Record<string, string> = {}): Promise
   const database = openDatabase(url)
   const adminKey = newApiKey()
   await saveApiKey(database, adminKey, { key_id: 'key_test', name: 'test' })
-  await createTopics(testServers().kafkaBrokers, topicPrefix)
+  const kafka = testKafka(topicPrefix)
+  await createTopics(kafka)
 
   const processes = serviceNames.map(name => [name, new ServiceProcess(name, environment)] as const)
   const services = Object.fromEntries(processes) as Record<ServiceName, ServiceProcess>
@@ -63,7 +65,7 @@ export async function startStack(settings: Record<string, string> = {}): Promise
   const stop = async () => {
     await each(service => service.end('SIGTERM'))
     await database.close()
-    await deleteTopics(testServers().kafkaBrokers, topicPrefix)
+    await deleteTopics(kafka)
     await drop()
   }
   try {

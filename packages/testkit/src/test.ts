@@ -2,8 +2,8 @@ import { createTopics, deleteTopics } from '@tocsin/kafka/topics'
 import type { Database } from '@tocsin/postgres/database'
 import { test as base } from 'vitest'
 import { createPrivateDatabase, openDatabase } from './private-database.ts'
-import { testServers } from './servers.ts'
 import { privateEnvironment } from './stack.ts'
+import { testKafka } from './test-kafka.ts'
 import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.ts'
 
 interface Fixtures {
@@ -31,10 +31,10 @@ export const test = base.extend<Fixtures>({
 
   environment: async ({ database }, use) => {
     const environment = privateEnvironment(database.url)
-    const prefix = environment.KAFKA_TOPIC_PREFIX ?? ''
-    await createTopics(testServers().kafkaBrokers, prefix)
+    const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX ?? '')
+    await createTopics(kafka)
     await use(environment)
-    await deleteTopics(testServers().kafkaBrokers, prefix)
+    await deleteTopics(kafka)
   },
 
   // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of the fixtures that a fixture needs from here
