@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseSettings } from '@tocsin/runtime/config'
+import { createLogger } from '@tocsin/runtime/logger'
+import type kafkajs from 'kafkajs'
+import type { ITopicConfig } from 'kafkajs'
+import { test as base } from 'vitest'
+import { createKafka, type KafkaClient } from '../src/client.ts'
+import { createKafkajs } from '../src/kafkajs-client.ts'
+import { createProducer, type Producer } from '../src/producer.ts'
+import { kafkaSettings } from '../src/settings.ts'
+import { deleteTopics } from '../src/topics.ts'
+
+export function brokers(): string {
+  const given = process.env.TOCSIN_TEST_KAFKA_BROKERS
+  if (given) return given
+  throw new Error('TOCSIN_TEST_KAFKA_BROKERS is not set: run this test through ./tocsin test, which starts a broker')
+}
+
+export function connect(topicPrefix: string): KafkaClient {
+  const parsed = parseSettings(kafkaSettings, { KAFKA_BROKERS: brokers(), KAFKA_TOPIC_PREFIX: topicPrefix })
+  if ('problems' in parsed) throw new Error(JSON.stringify(parsed.problems))
+  const log = createLogger('test', process.env.LOG_LEVEL ?? 'silent')
+  return createKafka(parsed.settings, { clientId: 'kafka-test', log })
+}
+
+interface Fixtures {
+  /** A client with a prefix of the test's own; its topics and groups go when the test ends. */
+  client: KafkaClient
+  producer: Producer
+}
+
+export const test = base.extend<Fixtures>({
+  // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures that a fixture needs from here
+  client: async ({}, use) => {
+    const client = connect(`test-${randomBytes(5).toString('hex')}.`)
+    await use(client)
+    await deleteTopics(client)
+  },
+  producer: async ({ client }, use) => {
+    const producer = createProducer(client)
+    await use(producer)
+    await producer.close()
+  },
+})
+
+/** Makes a topic of the test's own, and gives its full name. */
+export async function makeTopic(
+  client: KafkaClient,
+  name: string,
+  config: Partial<ITopicConfig> = {},
+): Promise<string> {
+  const topic = `${client.topicPrefix}${name}`
+  await admin(client, async admin => {
+    await admin.createTopics({ topics: [{ topic, numPartitions: 9, ...config }], waitForLeaders: true })
+  })
+  return topic
+}
+
+/** The offsets that the group has committed, by partition; only partitions with a commit. */
+export async function committedOf(client: KafkaClient, groupId: string, topic: string): Promise<Map<number, number>> {
+  const committed = new Map<number, number>()
+  await admin(client, async admin => {
+    for (const { partitions } of await admin.fetchOffsets({ groupId, topics: [topic] })) {
+      for (const { partition, offset } of partitions) if (Number(offset) >= 0) committed.set(partition, Number(offset))
+    }
+  })
+  return committed
+}
+
+export async function admin<T>(client: KafkaClient, work: (admin: kafkajs.Admin) => Promise<T>): Promise<T> {
+  const { kafkajs, destroy } = createKafkajs(client)
+  const admin = kafkajs.admin()
+  await admin.connect()
+  try {
+    return await work(admin)
+  } finally {
+    await admin.disconnect()
+    destroy()
+  }
+}
+
+/** Looks again until `check` stops throwing. */
+export async function eventually<T>(check: () => Promise<T> | T, withinMs = 20_000): Promise<T> {
+  for (const deadline = Date.now() + withinMs; ; ) {
+    try {
+      return await check()
+    } catch (error) {
+      if (Date.now() > deadline) throw error
+      await sleep(25)
+    }
+  }
+}
