@@ -11,6 +11,7 @@ export interface ProcessSpec {
   readonly args: readonly string[]
   readonly env: NodeJS.ProcessEnv
   readonly logFile: string
+  readonly cwd?: string
   readonly user?: { readonly uid: number; readonly gid: number } | undefined
   /** What is sent to stop it and how long each may take. SIGKILL comes after the last. */
   readonly stopSteps: readonly { readonly signal: NodeJS.Signals; readonly graceMs: number }[]
@@ -86,13 +87,6 @@ export class ManagedProcess {
     await this.#end([])
   }
 
-  /** For a supervisor that must leave at once: nothing is awaited, nothing is started again. */
-  killNow(): void {
-    this.#wanted = false
-    clearTimeout(this.#restartTimer)
-    if (this.#identity) killGroup(this.#identity)
-  }
-
   async #end(steps: ProcessSpec['stopSteps']): Promise<void> {
     this.#wanted = false
     clearTimeout(this.#restartTimer)
@@ -108,10 +102,10 @@ export class ManagedProcess {
   }
 
   #spawn(): void {
-    const { name, command, args, env, user, logFile } = this.spec
+    const { name, command, args, env, cwd, user, logFile } = this.spec
     const startedAt = Date.now()
     const log = openSync(logFile, 'a')
-    const child = spawn(command, args, { env, ...user, detached: true, stdio: ['ignore', log, log] })
+    const child = spawn(command, args, { env, cwd, ...user, detached: true, stdio: ['ignore', log, log] })
     closeSync(log)
     this.#child = child
     child.once('error', error => child.pid === undefined && this.#ended(null, error.message, startedAt))

@@ -1,0 +1,102 @@
+import { CliError } from '../report.ts'
+import { containerPart, engineWithImages } from './containers.ts'
+import { givenPart, isGiven, variableOf } from './given.ts'
+import { type InfraPart, type PartContext, type PartKind, type PartName, partNames } from './infra-part.ts'
+import { chooseInfraPorts } from './infra-ports.ts'
+import { embeddedKafka } from './kafka.ts'
+import { haveKafkaJars } from './kafka-jars.ts'
+import { embeddedMail } from './mail.ts'
+import { embeddedPostgres } from './postgres.ts'
+import { embeddedRedis } from './redis.ts'
+import { locatePrograms, type Program } from './system-packages.ts'
+
+export type PartKinds = Readonly<Record<PartName, PartKind>>
+
+export interface InfraOptions extends PartContext {
+  /** Undefined: the first that applies of given, containers, embedded, for each part. */
+  readonly kind: PartKind | undefined
+  /** Told before anything is started. */
+  readonly onChosen: (kinds: PartKinds) => void
+  /** Whether the ports that everybody knows are tried first. Tests leave them to others. */
+  readonly usualPorts: boolean
+}
+
+export interface Infra {
+  readonly databaseUrl: string
+  readonly kafkaBrokers: string
+  readonly redisUrl: string
+  /** `webUrl` is null when the mail server is given: it may have no page. */
+  readonly mail: { readonly smtpUrl: string; readonly webUrl: string | null }
+  readonly parts: readonly InfraPart[]
+  stop(): Promise<void>
+}
+
+/** Brings up the four servers at once and returns when all answer; when one cannot, the others are stopped again. */
+export async function startInfra(options: InfraOptions): Promise<Infra> {
+  const kinds = await chooseKinds(options)
+  options.onChosen(kinds)
+  const failed = new AbortController()
+  const parts = await createParts(kinds, { ...options, signal: AbortSignal.any([options.signal, failed.signal]) })
+  const stop = async () => {
+    await Promise.all(parts.map(part => part.stop()))
+  }
+  const startOrStopAll = async (part: InfraPart) => {
+    try {
+      await part.start()
+    } catch (error) {
+      failed.abort(error) // the others give up with this same error
+      throw error
+    }
+  }
+  const starts = await Promise.allSettled(parts.map(startOrStopAll))
+  if (starts.some(start => start.status === 'rejected')) {
+    await stop()
+    options.signal.throwIfAborted()
+    throw failed.signal.reason
+  }
+  const settings: Record<string, string> = Object.assign({}, ...parts.map(part => part.settings))
+  return {
+    databaseUrl: settings.DATABASE_URL ?? '',
+    kafkaBrokers: settings.KAFKA_BROKERS ?? '',
+    redisUrl: settings.REDIS_URL ?? '',
+    mail: { smtpUrl: settings.SMTP_URL ?? '', webUrl: settings.MAIL_WEB_URL ?? null },
+    parts,
+    stop,
+  }
+}
+
+async function chooseKinds({ kind, env, report }: InfraOptions): Promise<PartKinds> {
+  const given = partNames.filter(part => (kind === undefined || kind === 'given') && isGiven(part, env))
+  const missing = partNames.filter(part => part !== 'mail' && !given.includes(part))
+  if (kind === 'given' && missing.length > 0) {
+    throw new CliError(`--infra given needs ${missing.map(variableOf).join(', ')} in the environment`, 2)
+  }
+  const wantsEngine = missing.length > 0 && kind !== 'embedded'
+  const engine = wantsEngine && (await engineWithImages({ required: kind === 'containers', env, report }))
+  const other: PartKind = engine ? 'containers' : 'embedded'
+  // The mail catcher is an npm package: in a container it would be the same program, only harder to have.
+  const kindOf = (part: PartName) => (given.includes(part) ? 'given' : part === 'mail' ? 'embedded' : other)
+  return Object.fromEntries(partNames.map(part => [part, kindOf(part)])) as PartKinds
+}
+
+async function createParts(kinds: PartKinds, options: InfraOptions): Promise<InfraPart[]> {
+  const programs = locatePrograms(neededPrograms(kinds), options.env, options.report)
+  const ports = await chooseInfraPorts(
+    options.home,
+    partNames.filter(name => kinds[name] !== 'given'),
+    options.usualPorts,
+  )
+  const makers: Record<PartKind, (name: PartName) => InfraPart> = {
+    given: name => givenPart(name, options),
+    containers: name => containerPart(name, options, ports),
+    embedded: name => embedded[name](options, ports, programs),
+  }
+  return partNames.map(name => makers[kinds[name]](name))
+}
+
+const embedded = { postgres: embeddedPostgres, kafka: embeddedKafka, redis: embeddedRedis, mail: embeddedMail }
+
+function neededPrograms(kinds: PartKinds): Program[] {
+  const forKafka: Program[] = haveKafkaJars() ? ['java'] : ['java', 'maven']
+  return [...(kinds.kafka === 'embedded' ? forKafka : []), ...(kinds.redis === 'embedded' ? (['redis'] as const) : [])]
+}

@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process'
+import { CliError } from '../report.ts'
+
+export interface CommandOptions {
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined
+  readonly cwd?: string
+  readonly env?: NodeJS.ProcessEnv
+  readonly input?: string
+  readonly signal?: AbortSignal
+}
+
+/** Runs a program to its end and gives its output. That it fails is an error with everything it said. */
+export async function runCommand(
+  command: string,
+  args: readonly string[],
+  { user, cwd, env, signal, input = '' }: CommandOptions = {},
+): Promise<string> {
+  const child = spawn(command, args, { ...user, cwd, env, signal, stdio: ['pipe', 'pipe', 'pipe'] })
+  let output = ''
+  child.stdout.on('data', chunk => {
+    output += chunk
+  })
+  child.stderr.on('data', chunk => {
+    output += chunk
+  })
+  // A program that ends without reading its input closes the pipe on us; its exit code says what there is to say.
+  child.stdin.on('error', () => {})
+  child.stdin.end(input)
+  const code = await new Promise<number | string>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (exitCode, signal) => resolve(exitCode ?? signal ?? 'unknown'))
+  })
+  if (code !== 0) throw new CliError(`${[command, ...args].join(' ')} failed (${code}):\n${output.trimEnd()}`)
+  return output
+}
