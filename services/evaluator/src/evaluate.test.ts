@@ -1,0 +1,147 @@
+import { matchSchema } from '@tocsin/contracts/messages'
+import type { SnapshotRule } from '@tocsin/contracts/snapshot'
+import { describe, expect, test } from 'vitest'
+import type { IncomingAlert } from './decode-alert.ts'
+import { evaluate, type MatchRecord } from './evaluate.ts'
+import { LiveRules } from './live-rules.ts'
+
+const matchedAt = new Date('2026-03-01T12:00:00.500Z')
+
+describe('one record per team and alert', () => {
+  test('the rules of a team that hold share a record, other teams have one of their own', async () => {
+    const rules = await liveRules([
+      rule('r1', 'payments', 'severity', 'HIGH'),
+      rule('r2', 'payments', 'source', 'api'),
+      rule('r3', 'search', 'severity', 'HIGH'),
+      rule('r4', 'search', 'severity', 'LOW'),
+    ])
+    const matches = evaluate(rules, [incoming()], matchedAt).map(decoded)
+    expect(matches.map(match => [match.team_id, match.rules.map(matched => matched.rule_id).sort()])).toEqual([
+      ['payments', ['r1', 'r2']],
+      ['search', ['r3']],
+    ])
+  })
+
+  test('an alert that no rule holds for makes nothing', async () => {
+    const rules = await liveRules([rule('r1', 'payments', 'severity', 'LOW')])
+    expect(evaluate(rules, [incoming(), incoming()], matchedAt)).toEqual([])
+  })
+
+  test('with no rule at all nothing is made', async () => {
+    expect(evaluate(await liveRules([]), [incoming()], matchedAt)).toEqual([])
+  })
+
+  test('records come in the order of their alerts', async () => {
+    const rules = await liveRules([
+      rule('r1', 'payments', 'severity', 'HIGH'),
+      rule('r2', 'search', 'severity', 'HIGH'),
+    ])
+    const alerts = ['a', 'b', 'c'].map(alert_id => incoming({ alert_id }))
+    const ids = evaluate(rules, alerts, matchedAt).map(record => decoded(record).alert.alert_id)
+    expect(ids).toEqual(['a', 'a', 'b', 'b', 'c', 'c'])
+  })
+})
+
+describe('a record is a match of the contract', () => {
+  test('with the whole alert, the rules as they were matched, and the snapshot they came from', async () => {
+    const alert = { alert_id: 'a"1', dedup_key: 'disk\n', context: { 'k"': [1, { deep: 'Ü ' }], __proto__x: null } }
+    const rules = await liveRules([rule('r1', 'pay"ments', 'severity', 'HIGH')], 42)
+    const [record] = evaluate(rules, [incoming(alert)], matchedAt)
+
+    expect(decoded(record!)).toEqual({
+      schema_version: 1,
+      team_id: 'pay"ments',
+      alert: incoming(alert).alert,
+      rules: [{ rule_id: 'r1', name: 'name of r1', version: 3, endpoint_ids: ['end_1'] }],
+      snapshot_version: 42,
+      matched_at: '2026-03-01T12:00:00.500Z',
+    })
+  })
+
+  test('its key is the team and the problem, so that one problem stays in order', async () => {
+    const rules = await liveRules([rule('r1', 'payments', 'severity', 'HIGH')])
+    const alerts = [incoming({ alert_id: 'a1' }), incoming({ alert_id: 'a2', dedup_key: 'disk' })]
+    expect(evaluate(rules, alerts, matchedAt).map(record => record.key)).toEqual(['payments:a1', 'payments:disk'])
+  })
+
+  test('its headers are those of the alert, and the version of its own shape', async () => {
+    const rules = await liveRules([rule('r1', 'payments', 'severity', 'HIGH')])
+    const traced = incoming({}, { traceparent: '00-aa-bb-01', origin: 'http' })
+    expect(evaluate(rules, [traced, incoming()], matchedAt).map(record => record.headers)).toEqual([
+      { traceparent: '00-aa-bb-01', origin: 'http', schema_version: '1' },
+      { schema_version: '1' },
+    ])
+  })
+})
+
+describe('resolved alerts', () => {
+  test('match only rules that want to hear of it', async () => {
+    const rules = await liveRules([
+      { ...rule('wants', 'payments', 'severity', 'HIGH'), notify_resolved: true },
+      { ...rule('does-not', 'payments', 'severity', 'HIGH'), notify_resolved: false },
+      { ...rule('alone', 'search', 'severity', 'HIGH'), notify_resolved: false },
+    ])
+    const told = (status: 'firing' | 'resolved') =>
+      evaluate(rules, [incoming({ status })], matchedAt).map(record => decoded(record).rules.map(one => one.rule_id))
+    expect(told('firing')).toEqual([['wants', 'does-not'], ['alone']])
+    expect(told('resolved')).toEqual([['wants']])
+  })
+})
+
+describe('preparing rules', () => {
+  test('a rule that the matcher cannot read is left out and named, the others match', async () => {
+    const strange = {
+      ...rule('strange', 'payments', 'severity', 'HIGH'),
+      conditions: { all: [{ fact: 'x', operator: '?' }] },
+    }
+    const rules = await liveRules([strange, rule('good', 'payments', 'severity', 'HIGH')])
+    expect(rules.refused).toEqual(['strange'])
+    expect(rules.size).toBe(1)
+    expect(evaluate(rules, [incoming()], matchedAt)).toHaveLength(1)
+  })
+
+  test('the process goes on while many rules are prepared', async () => {
+    const many = Array.from({ length: 5_000 }, (_, index) => rule(`r${index}`, 'payments', 'severity', 'HIGH'))
+    let turns = 0
+    const timer = setInterval(() => turns++, 0)
+    await liveRules(many)
+    clearInterval(timer)
+    expect(turns).toBeGreaterThan(0)
+  })
+})
+
+function liveRules(rules: SnapshotRule[], version = 1): Promise<LiveRules> {
+  return LiveRules.prepare({ version, hash: 'hash' }, rules)
+}
+
+function rule(rule_id: string, team_id: string, fact: string, value: string): SnapshotRule {
+  return {
+    rule_id,
+    team_id,
+    name: `name of ${rule_id}`,
+    version: 3,
+    endpoint_ids: ['end_1'],
+    conditions: { all: [{ fact, operator: 'equal', value }] },
+    notify_resolved: true,
+  }
+}
+
+function incoming(alert: Partial<IncomingAlert['alert']> = {}, headers: Record<string, string> = {}): IncomingAlert {
+  return {
+    alert: {
+      alert_id: 'a1',
+      severity: 'HIGH',
+      source: 'api',
+      name: 'timeout',
+      context: {},
+      event_ts: '2026-03-01T12:00:00Z',
+      status: 'firing',
+      ...alert,
+    },
+    headers,
+  }
+}
+
+function decoded(record: MatchRecord) {
+  return matchSchema.parse(JSON.parse(record.value))
+}

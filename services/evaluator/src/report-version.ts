@@ -1,0 +1,54 @@
+import type { Redis } from '@tocsin/redis/connection'
+import { heartbeat, removeEvaluator } from '@tocsin/redis/evaluator-registry'
+import { pause } from '@tocsin/runtime/backoff'
+import { messageOf } from '@tocsin/runtime/errors'
+import type { Logger } from '@tocsin/runtime/logger'
+
+const everyMs = 1_000
+
+/**
+ * Tells the registry which snapshot this evaluator matches with. Before the first snapshot it tells nothing: it matches
+ * no alert, so no rule waits for it.
+ */
+export class VersionReporter {
+  readonly #redis: Redis
+  readonly #prefix: string
+  readonly #evaluatorId: string
+  readonly #log: Logger
+  #version: number | undefined
+
+  constructor(redis: Redis, prefix: string, evaluatorId: string, log: Logger) {
+    this.#redis = redis
+    this.#prefix = prefix
+    this.#evaluatorId = evaluatorId
+    this.#log = log
+  }
+
+  /** At once, instead of with the next heartbeat: somebody waits to see the rule live. */
+  async report(version: number): Promise<void> {
+    this.#version = version
+    await this.#beat()
+  }
+
+  async keepAlive(stopping: AbortSignal): Promise<void> {
+    while (!stopping.aborted) {
+      await this.#beat()
+      await pause(everyMs, stopping)
+    }
+  }
+
+  async remove(): Promise<void> {
+    await removeEvaluator(this.#redis, this.#prefix, this.#evaluatorId).catch(error => this.#missed(error))
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#version === undefined) return
+    const entry = { evaluator_id: this.#evaluatorId, snapshot_version: this.#version }
+    await heartbeat(this.#redis, this.#prefix, entry).catch(error => this.#missed(error))
+  }
+
+  /** Whether others can see our version is no reason to stop matching. That Redis is away is told by its connection. */
+  #missed(error: unknown): void {
+    this.#log.debug({ error: messageOf(error) }, 'cannot tell the registry our version')
+  }
+}
