@@ -4,7 +4,8 @@ CREATE TABLE notifications (
   notification_id text PRIMARY KEY,
   team_id         text NOT NULL,
   alert_id        text NOT NULL,
-  alert           jsonb NOT NULL,
+  -- json and not jsonb: an alert is kept as it came, and jsonb refuses \u0000 and lone surrogates, which JSON may have.
+  alert           json NOT NULL,
   -- [{"rule_id", "name", "version", "endpoint_ids"}], as they were when they matched.
   rules           jsonb NOT NULL,
   status          text NOT NULL DEFAULT 'pending'

@@ -1,0 +1,101 @@
+import { type Alert, problemKey } from '@tocsin/contracts/alert'
+import { decodeMessage, InvalidMessage } from '@tocsin/contracts/decode'
+import { type Match, matchSchema, type NotificationReady, schemaVersion } from '@tocsin/contracts/messages'
+import type { Stage } from '@tocsin/kafka/consume'
+import { headerText } from '@tocsin/kafka/headers'
+import type { OutgoingMessage, Producer } from '@tocsin/kafka/producer'
+import type { KafkaRecord } from '@tocsin/kafka/source'
+import type { Database } from '@tocsin/postgres/database'
+import { mergeMatches } from './merge-matches.ts'
+import { handedOver, notifications, readySeconds } from './meters.ts'
+import { markReady, type Pending, upsertNotifications } from './notifications-store.ts'
+
+/** A match, and the headers that go on with its notification. */
+export interface IncomingMatch {
+  match: Match
+  headers: Record<string, string>
+}
+
+/**
+ * Matches become notifications, each (team, alert) one. The order of the steps is the guarantee: row first, then the
+ * record, then the mark, then (in `consume`) the offset. A crash between two steps leaves either the offset behind or
+ * the row pending, and both are taken up again; what is then published twice is one row to the sender.
+ */
+export function createAggregate(db: Database, producer: Producer, topic: string): Stage<IncomingMatch> {
+  return {
+    name: 'aggregate',
+    decode: decodeMatch,
+    async handle(events) {
+      const incoming = mergeMatches(events.map(event => event.value))
+      const { pending, created, merged } = await upsertNotifications(
+        db,
+        incoming.map(({ match }) => match),
+      )
+      notifications.inc({ outcome: 'created' }, created)
+      notifications.inc({ outcome: 'merged' }, merged)
+      notifications.inc({ outcome: 'repeated' }, events.length - created - merged)
+      await handOver(db, producer, topic, withSources(pending, incoming))
+      handedOver.inc({ by: 'aggregate' }, pending.length)
+    },
+  }
+}
+
+export function decodeMatch(record: KafkaRecord): IncomingMatch {
+  const match = decodeMessage(matchSchema, record.value)
+  // Postgres has no such character in text. In the alert's other fields it may stand: those are kept as JSON.
+  if (match.alert.alert_id.includes('\0')) throw new InvalidMessage('not_the_schema', '/alert/alert_id contains U+0000')
+  const headers: Record<string, string> = {}
+  for (const name of ['traceparent', 'origin']) {
+    const text = headerText(record, name)
+    if (text !== undefined) headers[name] = text
+  }
+  return { match, headers }
+}
+
+/** A notification to publish, with what the record says besides the row. */
+export interface HandOver extends Pending {
+  alert: Alert
+  headers: Record<string, string>
+}
+
+function withSources(pending: readonly Pending[], incoming: readonly IncomingMatch[]): HandOver[] {
+  const sources = new Map(incoming.map(item => [keyOf(item.match.team_id, item.match.alert.alert_id), item]))
+  return pending.flatMap(row => {
+    const source = sources.get(keyOf(row.teamId, row.alertId))
+    return source === undefined ? [] : [{ ...row, alert: source.match.alert, headers: source.headers }]
+  })
+}
+
+const keyOf = (teamId: string, alertId: string) => JSON.stringify([teamId, alertId])
+
+/** Published and acknowledged first, marked afterwards: the other way round a crash would lose the notification. */
+export async function handOver(
+  db: Parameters<typeof markReady>[0],
+  producer: Producer,
+  topic: string,
+  rows: readonly HandOver[],
+): Promise<void> {
+  if (rows.length === 0) return
+  await producer.send(rows.map(row => readyRecord(row, topic)))
+  const now = Date.now()
+  for (const { alert } of rows) readySeconds.observe(Math.max(0, now - Date.parse(alert.event_ts)) / 1_000)
+  await markReady(
+    db,
+    rows.map(row => row.notificationId),
+  )
+}
+
+export function readyRecord(row: HandOver, topic: string): OutgoingMessage {
+  const message: NotificationReady = {
+    schema_version: schemaVersion,
+    notification_id: row.notificationId,
+    team_id: row.teamId,
+    alert_id: row.alertId,
+  }
+  return {
+    topic,
+    key: `${row.teamId}:${problemKey(row.alert)}`,
+    value: JSON.stringify(message),
+    headers: { ...row.headers, schema_version: String(schemaVersion) },
+  }
+}

@@ -1,0 +1,118 @@
+import type { Alert } from '@tocsin/contracts/alert'
+import { newId } from '@tocsin/contracts/ids'
+import type { Match } from '@tocsin/contracts/messages'
+import type { Queryable } from '@tocsin/postgres/database'
+
+/** A notification that is in the table and that nobody is known to have handed over. */
+export interface Pending {
+  notificationId: string
+  teamId: string
+  alertId: string
+}
+
+export interface Upserted {
+  pending: Pending[]
+  created: number
+  /** Rows that were there and got rules that they did not have. */
+  merged: number
+}
+
+interface UpsertedRow {
+  notification_id: string
+  team_id: string
+  alert_id: string
+  status: string
+  created: boolean
+  merged: boolean
+}
+
+/**
+ * The boundary of the pipeline, in one statement for a batch: a row per (team, alert), made once. A rule that matched
+ * later is added to the row; a match that says nothing new leaves the row untouched, so a topic read again from its
+ * start writes nothing. The second half finds rows that an earlier run made and did not hand over; its snapshot is
+ * older than the first half's rows, so the two never give the same one.
+ *
+ * `matches` must hold each (team, alert) once.
+ */
+export async function upsertNotifications(db: Queryable, matches: readonly Match[]): Promise<Upserted> {
+  // In the order of the unique index: aggregators that have the same rows (a partition that changed hands) then wait
+  // for each other in a line and not in a circle.
+  const sorted = matches.toSorted(byTeamAndAlert)
+  const { rows } = await db.query<UpsertedRow>(
+    `WITH match AS (
+       SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::json[], $5::jsonb[])
+         AS m (notification_id, team_id, alert_id, alert, rules)
+     ), upserted AS (
+       INSERT INTO notifications AS n (notification_id, team_id, alert_id, alert, rules)
+       SELECT * FROM match
+       ON CONFLICT (team_id, alert_id) DO UPDATE
+       SET rules = n.rules || (
+             SELECT jsonb_agg(late) FROM jsonb_array_elements(excluded.rules) AS late
+             WHERE NOT n.rules @> jsonb_build_array(jsonb_build_object('rule_id', late -> 'rule_id'))),
+           updated_at = now()
+       WHERE EXISTS (
+         SELECT FROM jsonb_array_elements(excluded.rules) AS late
+         WHERE NOT n.rules @> jsonb_build_array(jsonb_build_object('rule_id', late -> 'rule_id')))
+       RETURNING n.notification_id, n.team_id, n.alert_id, n.status
+     )
+     SELECT u.*, m.notification_id IS NOT NULL AS created, m.notification_id IS NULL AS merged
+     FROM upserted u LEFT JOIN match m USING (notification_id)
+     UNION ALL
+     SELECT n.notification_id, n.team_id, n.alert_id, n.status, false, false
+     FROM notifications n JOIN match m USING (team_id, alert_id)
+     WHERE n.status = 'pending' AND NOT EXISTS (SELECT FROM upserted u WHERE u.notification_id = n.notification_id)`,
+    [
+      sorted.map(() => newId('notification')),
+      sorted.map(match => match.team_id),
+      sorted.map(match => match.alert.alert_id),
+      sorted.map(match => JSON.stringify(match.alert)),
+      sorted.map(match => JSON.stringify(match.rules)),
+    ],
+  )
+  return {
+    pending: rows.filter(row => row.status === 'pending').map(pendingOf),
+    created: rows.filter(row => row.created).length,
+    merged: rows.filter(row => row.merged).length,
+  }
+}
+
+function byTeamAndAlert(a: Match, b: Match): number {
+  if (a.team_id !== b.team_id) return a.team_id < b.team_id ? -1 : 1
+  return a.alert.alert_id < b.alert.alert_id ? -1 : 1
+}
+
+function pendingOf(row: { notification_id: string; team_id: string; alert_id: string }): Pending {
+  return { notificationId: row.notification_id, teamId: row.team_id, alertId: row.alert_id }
+}
+
+/**
+ * Handed over. Never waits for a row, so it cannot be part of a deadlock: who holds one of these rows is either setting
+ * a later status, or merging rules into it, and then hands it over himself.
+ */
+export async function markReady(db: Queryable, notificationIds: readonly string[]): Promise<void> {
+  await db.query(
+    `UPDATE notifications SET status = 'ready', updated_at = now()
+     WHERE notification_id IN (
+       SELECT notification_id FROM notifications
+       WHERE notification_id = ANY($1) AND status = 'pending' FOR NO KEY UPDATE SKIP LOCKED)`,
+    [notificationIds],
+  )
+}
+
+/**
+ * Rows that were made a while ago and never handed over; those that another sweep holds are left to it. The locks last
+ * as long as the transaction of the caller.
+ */
+export async function lockLeftBehind(
+  db: Queryable,
+  olderThanMs: number,
+  limit: number,
+): Promise<(Pending & { alert: Alert })[]> {
+  const { rows } = await db.query<{ notification_id: string; team_id: string; alert_id: string; alert: Alert }>(
+    `SELECT notification_id, team_id, alert_id, alert FROM notifications
+     WHERE status = 'pending' AND created_at < now() - $1 * interval '1 ms'
+     ORDER BY created_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED`,
+    [olderThanMs, limit],
+  )
+  return rows.map(row => ({ ...pendingOf(row), alert: row.alert }))
+}

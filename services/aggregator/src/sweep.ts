@@ -1,0 +1,71 @@
+import type { Producer } from '@tocsin/kafka/producer'
+import type { Database } from '@tocsin/postgres/database'
+import { pause } from '@tocsin/runtime/backoff'
+import { isRetryable, messageOf } from '@tocsin/runtime/errors'
+import type { Logger } from '@tocsin/runtime/logger'
+import { handOver } from './aggregate.ts'
+import { handedOver } from './meters.ts'
+import { lockLeftBehind } from './notifications-store.ts'
+
+/** Rows in one transaction, which stays open while they are published: few enough for that to take milliseconds. */
+const rowsPerRound = 500
+
+export interface SweepOptions {
+  afterMs: number
+  intervalMs: number
+}
+
+export interface Sweep {
+  /** Hands over what was left behind, until nothing is. Gives how many. */
+  once(): Promise<number>
+  run(stopping: AbortSignal): Promise<void>
+}
+
+/**
+ * Finds notifications that nobody handed over: a crash after the row whose record was then read by nobody again, such as
+ * when the offsets of the group were lost or moved by hand. Any number of aggregators may sweep at once.
+ */
+export function createSweep(
+  db: Database,
+  producer: Producer,
+  topic: string,
+  log: Logger,
+  { afterMs, intervalMs }: SweepOptions,
+): Sweep {
+  const round = () =>
+    db.transaction(async client => {
+      const rows = await lockLeftBehind(client, afterMs, rowsPerRound)
+      // The trace of the record that made the row is not kept in it.
+      const handOvers = rows.map(row => ({ ...row, headers: { origin: 'aggregator sweep' } }))
+      await handOver(client, producer, topic, handOvers)
+      return rows.length
+    })
+
+  const once = async () => {
+    let total = 0
+    for (let found = rowsPerRound; found === rowsPerRound; ) {
+      found = await round()
+      total += found
+    }
+    if (total > 0) {
+      handedOver.inc({ by: 'sweep' }, total)
+      log.warn({ notifications: total }, 'handed over notifications that had been left behind')
+    }
+    return total
+  }
+
+  return {
+    once,
+    async run(stopping) {
+      while (!stopping.aborted) {
+        try {
+          await once()
+        } catch (error) {
+          if (!isRetryable(error)) throw error
+          log.warn({ error: messageOf(error) }, 'sweeping failed; trying again')
+        }
+        await pause(intervalMs, stopping)
+      }
+    },
+  }
+}

@@ -1,0 +1,205 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { topics } from '@tocsin/contracts/topics'
+import { createProducer } from '@tocsin/kafka/producer'
+import { AppError } from '@tocsin/runtime/errors'
+import { createLogger } from '@tocsin/runtime/logger'
+import { eventually } from '@tocsin/testkit/eventually'
+import { type InProcess, startInProcess } from '@tocsin/testkit/service-in-process'
+import { test } from '@tocsin/testkit/test'
+import { testKafka } from '@tocsin/testkit/test-kafka'
+import { expect, onTestFinished } from 'vitest'
+import { createAggregate } from '../src/aggregate.ts'
+import { settings } from '../src/config.ts'
+import { upsertNotifications } from '../src/notifications-store.ts'
+import { start } from '../src/start.ts'
+import { createSweep } from '../src/sweep.ts'
+import { alertOf, matchOf, publishMatches } from './matches.ts'
+import { readyRecords } from './ready-records.ts'
+
+/** Long enough for a second record that should not come. */
+const quietMs = 700
+
+async function startAggregator(environment: Record<string, string>): Promise<InProcess> {
+  const aggregator = startInProcess('aggregator', start, settings, environment)
+  onTestFinished(async () => void (await aggregator.stop()))
+  await aggregator.untilReady()
+  return aggregator
+}
+
+interface Row {
+  notification_id: string
+  alert_id: string
+  status: string
+  rules: { rule_id: string }[]
+  alert: unknown
+  updated_at: Date
+}
+
+const allRows = 'SELECT * FROM notifications ORDER BY alert_id'
+
+test('a match that comes twice is one notification and one ready record', async ({ database, environment }) => {
+  const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
+  const ready = readyRecords(kafka)
+  await startAggregator(environment)
+  const match = matchOf(alertOf({ dedup_key: 'db-1', context: { host: 'h1' } }), ['r1'])
+  await publishMatches(kafka, [match, match], { traceparent: '00-aa-bb-01', origin: 'test' })
+  await eventually(() => expect(ready).toHaveLength(1))
+  await publishMatches(kafka, [match])
+  await sleep(quietMs)
+
+  const { rows } = await database.query<Row>(allRows)
+  expect(rows).toMatchObject([{ alert_id: match.alert.alert_id, status: 'ready', alert: match.alert }])
+  expect(ready).toMatchObject([
+    {
+      key: 'payments:db-1',
+      notification_id: rows[0]?.notification_id,
+      team_id: 'payments',
+      alert_id: rows[0]?.alert_id,
+    },
+  ])
+  expect(Object.fromEntries(ready[0]!.headers)).toEqual({
+    schema_version: '1',
+    traceparent: '00-aa-bb-01',
+    origin: 'test',
+  })
+})
+
+test('rules that match the same alert later are merged into the row and send nothing again', async ({
+  database,
+  environment,
+}) => {
+  const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
+  const ready = readyRecords(kafka)
+  await startAggregator(environment)
+  const alert = alertOf()
+  await publishMatches(kafka, [matchOf(alert, ['r1', 'r2'])])
+  await eventually(async () => expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'ready' }]))
+  await publishMatches(kafka, [matchOf(alert, ['r2', 'r3'])])
+  await eventually(async () => {
+    const { rows } = await database.query<Row>(allRows)
+    expect(rows[0]?.rules.map(rule => rule.rule_id)).toEqual(['r1', 'r2', 'r3'])
+  })
+  await sleep(quietMs)
+  expect(ready).toHaveLength(1)
+  expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'ready' }])
+})
+
+test('the same alert concerns two teams: each has a notification of its own', async ({ environment }) => {
+  const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
+  const ready = readyRecords(kafka)
+  await startAggregator(environment)
+  const alert = alertOf()
+  await publishMatches(kafka, [matchOf(alert, ['r1'], 'payments'), matchOf(alert, ['r2'], 'search')])
+  await eventually(() => expect(ready.map(record => record.team_id).toSorted()).toEqual(['payments', 'search']))
+})
+
+test('a match that says nothing new does not write to its row', async ({ database }) => {
+  const match = matchOf(alertOf(), ['r1', 'r2'])
+  const version = async () =>
+    (await database.query<{ xmin: string; updated_at: Date }>('SELECT xmin, updated_at FROM notifications')).rows
+  expect(await upsertNotifications(database, [match])).toMatchObject({ created: 1, merged: 0 })
+  const before = await version()
+  const later = { ...match, rules: match.rules.map(rule => ({ ...rule, version: 2, name: 'renamed' })) }
+  expect(await upsertNotifications(database, [match])).toMatchObject({ created: 0, merged: 0 })
+  expect(await upsertNotifications(database, [later])).toMatchObject({ created: 0, merged: 0 })
+  expect(await version()).toEqual(before)
+})
+
+test('a crash after the row and before the record: the match read again hands it over, once', async ({
+  database,
+  environment,
+}) => {
+  const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
+  const ready = readyRecords(kafka)
+  const match = matchOf(alertOf(), ['r1'])
+  await upsertNotifications(database, [match])
+  await publishMatches(kafka, [match])
+  await startAggregator(environment)
+  await eventually(() => expect(ready).toHaveLength(1))
+  await eventually(async () => expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'ready' }]))
+  await publishMatches(kafka, [match])
+  await sleep(quietMs)
+  expect(ready).toHaveLength(1)
+})
+
+test('a row left behind, whose record nobody reads again, is handed over by the sweep', async ({
+  database,
+  environment,
+}) => {
+  const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
+  const ready = readyRecords(kafka)
+  const match = matchOf(alertOf({ dedup_key: 'db-1' }), ['r1'])
+  await upsertNotifications(database, [match])
+  await startAggregator({ ...environment, SWEEP_AFTER_MS: '0', SWEEP_INTERVAL_MS: '100' })
+  await eventually(() => expect(ready).toMatchObject([{ key: 'payments:db-1', alert_id: match.alert.alert_id }]))
+  await eventually(async () => expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'ready' }]))
+  await sleep(quietMs)
+  expect(ready).toHaveLength(1)
+})
+
+test('two sweeps at once hand over each row once', async ({ database, environment }) => {
+  const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
+  const ready = readyRecords(kafka)
+  await upsertNotifications(
+    database,
+    Array.from({ length: 1_200 }, () => matchOf(alertOf(), ['r1'])),
+  )
+  const producer = createProducer(kafka)
+  onTestFinished(() => producer.close())
+  const sweep = () =>
+    createSweep(database, producer, kafka.topic(topics.notificationsReady), createLogger('test', 'silent'), {
+      afterMs: 0,
+      intervalMs: 1_000,
+    }).once()
+  const handedOver = await Promise.all([sweep(), sweep()])
+  expect(handedOver[0]! + handedOver[1]!).toBe(1_200)
+  // Not the number of records: the producer repeats a request when a broker does not lead the new topic yet.
+  await eventually(() => expect(new Set(ready.map(record => record.notification_id)).size).toBe(1_200))
+})
+
+test('a notification is marked as handed over only after Kafka has it', async ({ database }) => {
+  const refusing = {
+    send: () => Promise.reject(new AppError('kafka_unavailable', 'away', { retryable: true })),
+    close: async () => {},
+  }
+  const stage = createAggregate(database, refusing, 'ready')
+  const match = matchOf(alertOf(), ['r1'])
+  const handle = () =>
+    stage.handle([{ value: { match, headers: {} }, record: {} as never }], new AbortController().signal)
+  await expect(handle()).rejects.toThrow('away')
+  expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'pending' }])
+})
+
+test('two aggregators with the same rows in opposite order neither block each other nor double a row', async ({
+  database,
+}) => {
+  for (let round = 0; round < 5; round++) {
+    const alerts = Array.from({ length: 500 }, () => alertOf())
+    const forwards = alerts.map(alert => matchOf(alert, [`r${round}a`]))
+    const backwards = alerts.toReversed().map(alert => matchOf(alert, [`r${round}b`]))
+    const [first, second] = await Promise.all([
+      upsertNotifications(database, forwards),
+      upsertNotifications(database, backwards),
+    ])
+    expect(first.created + second.created).toBe(500)
+    expect(first.merged + second.merged).toBe(500)
+  }
+  const { rows } = await database.query<Row>(allRows)
+  expect(rows).toHaveLength(2_500)
+  expect(rows.every(row => row.rules.length === 2)).toBe(true)
+})
+
+test('whatever JSON an alert carries is kept as it came', async ({ database, environment }) => {
+  const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
+  const ready = readyRecords(kafka)
+  await startAggregator(environment)
+  const context = JSON.parse(
+    '{"nul":"a\\u0000b","half":"\\ud800","__proto__":{"x":1},"big":1e308,"text":"{\\"a\\",\\\\}"}',
+  )
+  const match = matchOf(alertOf({ context, source: 'a\0b', name: 'NULL' }), ['r1'])
+  const unstorable = matchOf(alertOf({ alert_id: 'a\0b' }), ['r1'])
+  await publishMatches(kafka, [unstorable, match])
+  await eventually(() => expect(ready).toHaveLength(1))
+  const { rows } = await database.query<Row>(allRows)
+  expect(rows.map(row => JSON.stringify(row.alert))).toEqual([JSON.stringify(match.alert)])
+})
