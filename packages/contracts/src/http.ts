@@ -32,10 +32,8 @@ export const ruleSettings = {
 /** `conditions` has a language of its own: packages/rules checks it and says where it is wrong. */
 export const ruleConditionsFormSchema = z.strictObject({ name, conditions: z.looseObject({}), ...ruleSettings })
 
-const anyOr = <Schema extends z.ZodType>(schema: Schema) => z.union([z.literal('*'), schema])
-
 export const ruleShorthandFormSchema = z.strictObject({
-  severity: anyOr(z.enum(severities)),
+  severity: z.enum(['*', ...severities]),
   source: z.string().min(1).max(255),
   name: z.string().min(1).max(255),
   ...ruleSettings,

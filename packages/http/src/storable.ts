@@ -7,12 +7,18 @@ import { type Problem, pointerOf } from '@tocsin/contracts/errors'
  */
 const maxDepth = 200
 
-export function problemsOfStoring(value: unknown): Problem[] {
+export interface StorableOptions {
+  /** For what is kept as JSON text and not as jsonb: there every text is welcome, and only the depth counts. */
+  anyText?: boolean
+}
+
+export function problemsOfStoring(value: unknown, { anyText = false }: StorableOptions = {}): Problem[] {
   const problems: Problem[] = []
   const path: PropertyKey[] = []
   const add = (code: string, message: string) => problems.push({ pointer: pointerOf(path), code, message })
 
   const visitText = (text: string) => {
+    if (anyText) return
     if (text.includes('\0')) add('bad_text', 'must not contain the character U+0000')
     else if (!text.isWellFormed()) add('bad_text', 'must not contain half of a surrogate pair')
   }

@@ -1,0 +1,52 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+export interface Gate extends AsyncDisposable {
+  host: string
+  port: number
+  open(): Promise<void>
+  /** Cuts every connection and refuses new ones, as a server that is gone does. */
+  close(): Promise<void>
+}
+
+/**
+ * A door in front of a real server. Good for Postgres and Redis at any time; for Kafka only until the first connection,
+ * because brokers tell clients their own address.
+ */
+export async function startGate(target: { host: string; port: number }): Promise<Gate> {
+  const sockets = new Set<Socket>()
+  const server = createServer(incoming => {
+    const outgoing = connect(target)
+    for (const socket of [incoming, outgoing]) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.once('close', () => {
+        sockets.delete(socket)
+        incoming.destroy()
+        outgoing.destroy()
+      })
+    }
+    incoming.pipe(outgoing).pipe(incoming)
+  })
+  const listen = async (port: number) => {
+    server.listen(port, '127.0.0.1')
+    await once(server, 'listening')
+    return (server.address() as AddressInfo).port
+  }
+  const close = async () => {
+    if (!server.listening) return
+    const closed = once(server, 'close')
+    server.close()
+    for (const socket of sockets) socket.destroy()
+    await closed
+  }
+  const port = await listen(0)
+  await close()
+  return { host: '127.0.0.1', port, open: async () => void (await listen(port)), close, [Symbol.asyncDispose]: close }
+}
+
+/** Where a URL or the first of a list of brokers points to. */
+export function targetOf(address: string): { host: string; port: number } {
+  const { hostname, port } = new URL(address.includes('://') ? address : `kafka://${address.split(',')[0]}`)
+  return { host: hostname, port: Number(port) }
+}

@@ -1,0 +1,91 @@
+import type { RuleResource } from '@tocsin/contracts/http'
+import { storableJsonOf } from '@tocsin/http/body'
+import { requireMatch } from '@tocsin/http/etag'
+import { pageOf, pageRequest } from '@tocsin/http/paging'
+import { checked } from '@tocsin/http/problems'
+import type { ApiRequest, Route } from '@tocsin/http/routes'
+import type { Database } from '@tocsin/postgres/database'
+import { noSuch } from '../not-found.ts'
+import type { Relay } from '../relay.ts'
+import { createdAnswer, noContent, resourceAnswer } from '../resource-answer.ts'
+import { anyObject, patchedRule, type RuleDefinition, ruleFrom } from '../rule-forms.ts'
+import type { LiveReader } from '../rule-live.ts'
+import { changeRule, deleteRule, findRule, insertRule, listRules, type RuleRow } from '../rules-store.ts'
+import { findTeam } from '../teams-store.ts'
+
+export interface RuleRoutesOptions {
+  database: Database
+  relay: Pick<Relay, 'wake'>
+  readLive: LiveReader
+}
+
+export function ruleRoutes({ database, relay, readLive }: RuleRoutesOptions): Route[] {
+  const change = async (request: ApiRequest, next: (current: RuleDefinition) => RuleDefinition) => {
+    const check = (version: number) => requireMatch(request.headers, version)
+    const row = await changeRule(database, request.param('team'), request.param('rule'), check, next)
+    relay.wake()
+    return resourceAnswer(ruleResource(row))
+  }
+
+  return [
+    {
+      path: '/api/v1/teams/:team/rules',
+      GET: async request => {
+        const teamId = request.param('team')
+        const page = pageRequest(request.query, 'rules')
+        const rows = await listRules(database, teamId, page)
+        if (rows.length === 0) await findTeam(database, teamId)
+        return { body: pageOf(rows, page, 'rules', { key: row => row.rule_id, item: ruleResource }) }
+      },
+      POST: async request => {
+        const teamId = request.param('team')
+        const row = await insertRule(database, teamId, ruleFrom(storableJsonOf(request.body)))
+        relay.wake()
+        return createdAnswer(`/api/v1/teams/${teamId}/rules/${row.rule_id}`, ruleResource(row))
+      },
+    },
+    {
+      path: '/api/v1/teams/:team/rules/:rule',
+      GET: async request => {
+        const [teamId, ruleId] = [request.param('team'), request.param('rule')]
+        const row = await findRule(database, teamId, ruleId)
+        if (row !== undefined) {
+          return resourceAnswer({ ...ruleResource(row), live: await readLive(row.snapshot_version) })
+        }
+        await findTeam(database, teamId)
+        throw noSuch('rule', ruleId)
+      },
+      PUT: request => {
+        const rule = ruleFrom(storableJsonOf(request.body))
+        return change(request, () => rule)
+      },
+      PATCH: request => {
+        const patch = checked(anyObject, storableJsonOf(request.body))
+        return change(request, current => ruleFrom(patchedRule(current, patch)))
+      },
+      DELETE: async request => {
+        const check = (version: number) => requireMatch(request.headers, version)
+        await deleteRule(database, request.param('team'), request.param('rule'), check)
+        relay.wake()
+        return noContent
+      },
+    },
+  ]
+}
+
+function ruleResource(row: RuleRow): RuleResource {
+  const { rule_id, team_id, name, shorthand, conditions, endpoints, enabled, notify_resolved, version } = row
+  return {
+    rule_id,
+    team_id,
+    name,
+    ...(shorthand !== null && { severity: shorthand.severity, source: shorthand.source }),
+    conditions,
+    endpoints,
+    enabled,
+    notify_resolved,
+    version,
+    created_at: row.created_at.toISOString(),
+    updated_at: row.updated_at.toISOString(),
+  }
+}

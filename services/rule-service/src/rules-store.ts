@@ -1,0 +1,123 @@
+import { newId } from '@tocsin/contracts/ids'
+import type { RuleAction } from '@tocsin/contracts/messages'
+import type { PageRequest } from '@tocsin/http/paging'
+import { invalid } from '@tocsin/http/problems'
+import type { Database, Queryable } from '@tocsin/postgres/database'
+import { missingEndpoints } from './endpoints-store.ts'
+import { noSuch } from './not-found.ts'
+import { recordRuleChanges } from './outbox.ts'
+import type { RuleDefinition } from './rule-forms.ts'
+import { holdTeam, type VersionCheck } from './teams-store.ts'
+
+export interface RuleRow extends RuleDefinition {
+  rule_id: string
+  team_id: string
+  version: number
+  snapshot_version: number | null
+  created_at: Date
+  updated_at: Date
+}
+
+const columns = `rule_id, team_id, name, conditions, shorthand, endpoint_ids AS endpoints, enabled, notify_resolved,
+  version, snapshot_version, created_at, updated_at`
+
+/** In the order of $3 and what follows, in both statements that write a rule. */
+const valuesOf = (rule: RuleDefinition) => [
+  rule.name,
+  rule.conditions,
+  rule.shorthand,
+  rule.endpoints,
+  rule.enabled,
+  rule.notify_resolved,
+]
+
+export async function insertRule(db: Database, teamId: string, rule: RuleDefinition): Promise<RuleRow> {
+  return db.transaction(async client => {
+    await holdTeam(client, teamId)
+    await requireEndpoints(client, teamId, rule.endpoints)
+    const { rows } = await client.query<RuleRow>(
+      `INSERT INTO rules (rule_id, team_id, name, conditions, shorthand, endpoint_ids, enabled, notify_resolved)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${columns}`,
+      [newId('rule'), teamId, ...valuesOf(rule)],
+    )
+    await recordRuleChanges(client, teamId, 'created', rows)
+    return rows[0]!
+  })
+}
+
+export async function listRules(db: Queryable, teamId: string, { limit, after }: PageRequest): Promise<RuleRow[]> {
+  const { rows } = await db.query<RuleRow>(
+    `SELECT ${columns} FROM rules
+     WHERE team_id = $1 AND ($2::text IS NULL OR rule_id > $2) ORDER BY rule_id LIMIT $3`,
+    [teamId, after, limit + 1],
+  )
+  return rows
+}
+
+export async function findRule(db: Queryable, teamId: string, ruleId: string): Promise<RuleRow | undefined> {
+  const { rows } = await db.query<RuleRow>(`SELECT ${columns} FROM rules WHERE team_id = $1 AND rule_id = $2`, [
+    teamId,
+    ruleId,
+  ])
+  return rows[0]
+}
+
+/** `next` sees the rule as it is under the lock, so that two PATCHes of different members both count. */
+export async function changeRule(
+  db: Database,
+  teamId: string,
+  ruleId: string,
+  check: VersionCheck,
+  next: (current: RuleDefinition) => RuleDefinition,
+): Promise<RuleRow> {
+  return db.transaction(async client => {
+    await holdTeam(client, teamId)
+    const current = await lockRule(client, teamId, ruleId, check)
+    const rule = next(current)
+    await requireEndpoints(client, teamId, rule.endpoints)
+    const { rows } = await client.query<RuleRow>(
+      `UPDATE rules SET name = $3, conditions = $4, shorthand = $5, endpoint_ids = $6, enabled = $7,
+         notify_resolved = $8, version = version + 1, snapshot_version = NULL, updated_at = now()
+       WHERE team_id = $1 AND rule_id = $2 RETURNING ${columns}`,
+      [teamId, ruleId, ...valuesOf(rule)],
+    )
+    await recordRuleChanges(client, teamId, actionOf(current, rule), rows)
+    return rows[0]!
+  })
+}
+
+export async function deleteRule(db: Database, teamId: string, ruleId: string, check: VersionCheck): Promise<void> {
+  await db.transaction(async client => {
+    await holdTeam(client, teamId)
+    const { version } = await lockRule(client, teamId, ruleId, check)
+    await client.query('DELETE FROM rules WHERE rule_id = $1', [ruleId])
+    await recordRuleChanges(client, teamId, 'deleted', [{ rule_id: ruleId, version: version + 1 }])
+  })
+}
+
+async function lockRule(client: Queryable, teamId: string, ruleId: string, check: VersionCheck): Promise<RuleRow> {
+  const { rows } = await client.query<RuleRow>(
+    `SELECT ${columns} FROM rules WHERE team_id = $1 AND rule_id = $2 FOR UPDATE`,
+    [teamId, ruleId],
+  )
+  if (rows[0] === undefined) throw noSuch('rule', ruleId)
+  check(rows[0].version)
+  return rows[0]
+}
+
+async function requireEndpoints(client: Queryable, teamId: string, endpoints: readonly string[]): Promise<void> {
+  const missing = await missingEndpoints(client, teamId, endpoints)
+  if (missing.length === 0) return
+  throw invalid(
+    missing.map(index => ({
+      pointer: `/endpoints/${index}`,
+      code: 'unknown_endpoint',
+      message: `${endpoints[index]} is no endpoint of ${teamId}`,
+    })),
+  )
+}
+
+function actionOf(before: RuleDefinition, after: RuleDefinition): RuleAction {
+  if (before.enabled === after.enabled) return 'updated'
+  return after.enabled ? 'enabled' : 'disabled'
+}

@@ -1,0 +1,53 @@
+import { topics } from '@tocsin/contracts/topics'
+import { cachedKeys } from '@tocsin/http/api-keys'
+import { createApp } from '@tocsin/http/app'
+import { serveApi } from '@tocsin/http/serve'
+import { createKafka } from '@tocsin/kafka/client'
+import { createProducer } from '@tocsin/kafka/producer'
+import { createKafkaProbe } from '@tocsin/kafka/topics'
+import { findApiKey } from '@tocsin/postgres/api-keys'
+import { Database } from '@tocsin/postgres/database'
+import { closeRedis, connectRedis, pingRedis } from '@tocsin/redis/connection'
+import type { Service } from '@tocsin/runtime/run-service'
+import type { Config } from './config.ts'
+import { Relay } from './relay.ts'
+import { endpointRoutes } from './routes/endpoints.ts'
+import { notificationRoutes } from './routes/notifications.ts'
+import { ruleRoutes } from './routes/rules.ts'
+import { teamRoutes } from './routes/teams.ts'
+import { liveReader } from './rule-live.ts'
+import { statusReport } from './status.ts'
+
+export async function start(service: Service, config: Config): Promise<void> {
+  const { log } = service
+  const database = new Database(config, log)
+  service.onStop('postgres', () => database.close())
+  const redis = connectRedis(config, log)
+  service.onStop('redis', () => closeRedis(redis))
+  const kafka = createKafka(config, { clientId: 'tocsin-rule-service', log })
+  const producer = createProducer(kafka)
+  service.onStop('kafka producer', () => producer.close())
+  const kafkaProbe = createKafkaProbe(kafka, [topics.ruleChanged])
+  service.onStop('kafka probe', () => kafkaProbe.close())
+
+  const relay = new Relay({ database, producer, topic: kafka.topic, log })
+  const readLive = liveReader(redis, config.REDIS_KEY_PREFIX)
+  const app = createApp(service, {
+    authenticate: cachedKeys(key => findApiKey(database, key)),
+    status: () => statusReport(database),
+    routes: [
+      ...teamRoutes({ database, relay }),
+      ...endpointRoutes(database, { allowLoopback: config.ALLOW_LOOPBACK_WEBHOOKS }),
+      ...ruleRoutes({ database, relay, readLive }),
+      ...notificationRoutes(database),
+    ],
+  })
+  await serveApi(service, config, app)
+  service.run('outbox relay', stopping => relay.run(stopping))
+
+  await Promise.all([
+    service.waitFor('postgres', () => database.ping()),
+    service.waitFor('kafka', () => kafkaProbe.check()),
+    service.waitFor('redis', () => pingRedis(redis)),
+  ])
+}
