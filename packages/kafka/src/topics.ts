@@ -19,25 +19,41 @@ const topicConfig: Partial<Record<Topic, Record<string, string>>> = {
  * Safe when several processes do it at once. Replication is the cluster's default.
  */
 export async function createTopics(client: KafkaClient): Promise<void> {
-  const names = Object.values(topics)
+  await makeTopics(
+    client,
+    Object.values(topics).map(topic => ({
+      name: client.topic(topic),
+      partitions: partitionsPerTopic,
+      config: topicConfig[topic] ?? {},
+    })),
+  )
+}
+
+export interface NewTopic {
+  name: string
+  partitions: number
+  config?: Record<string, string>
+}
+
+export async function makeTopics(client: KafkaClient, wanted: readonly NewTopic[]): Promise<void> {
   await withAdmin(client, 'creating topics', async admin => {
     const existing = new Set(await admin.listTopics())
-    const missing: ITopicConfig[] = names
-      .filter(name => !existing.has(client.topic(name)))
-      .map(name => ({
-        topic: client.topic(name),
-        numPartitions: partitionsPerTopic,
-        configEntries: Object.entries(topicConfig[name] ?? {}).map(([entry, value]) => ({ name: entry, value })),
-      }))
-    // false when somebody else was faster with some of them, which is just as well.
+    const missing = wanted.filter(({ name }) => !existing.has(name)).map(toTopicConfig)
+    // Gives false when somebody else was faster with some of them, which is just as well.
     if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: false })
     await leaders(
       admin,
-      names.map(name => client.topic(name)),
+      wanted.map(({ name }) => name),
     )
   })
 }
 
+function toTopicConfig({ name, partitions, config = {} }: NewTopic): ITopicConfig {
+  const configEntries = Object.entries(config).map(([entry, value]) => ({ name: entry, value }))
+  return { topic: name, numPartitions: partitions, configEntries }
+}
+
+/** Not kafkajs's own waiting: that one fails on a broker which has not heard of the topic yet. */
 async function leaders(admin: Admin, names: string[]): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -74,13 +90,26 @@ export async function deleteTopics(client: KafkaClient): Promise<void> {
   const { topicPrefix } = client
   if (topicPrefix === '') throw new Error('without a prefix this would take away the topics of everybody')
   await withAdmin(client, 'deleting topics', async admin => {
-    const names = (await admin.listTopics()).filter(name => name.startsWith(topicPrefix))
-    if (names.length > 0) await admin.deleteTopics({ topics: names })
+    await deleteUntilGone(admin, topicPrefix)
     const { groups } = await admin.listGroups()
     const groupIds = groups.map(group => group.groupId).filter(id => id.startsWith(topicPrefix))
     // A group with a living member stays: it goes with the broker's own retention of empty groups.
     if (groupIds.length > 0) await admin.deleteGroups(groupIds).catch(() => {})
   })
+}
+
+/** Brokers go on listing a deleted topic for a moment, and refuse to delete it again. */
+async function deleteUntilGone(admin: Admin, prefix: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const names = (await admin.listTopics()).filter(name => name.startsWith(prefix))
+    if (names.length === 0) return
+    try {
+      await admin.deleteTopics({ topics: names })
+    } catch (error) {
+      if (attempt === 50 || toAppError(error, '').code !== 'kafka_topic_missing') throw error
+    }
+    await sleep(100)
+  }
 }
 
 export interface KafkaProbe {

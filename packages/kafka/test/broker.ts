@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseSettings } from '@tocsin/runtime/config'
 import { createLogger } from '@tocsin/runtime/logger'
-import type kafkajs from 'kafkajs'
-import type { ITopicConfig } from 'kafkajs'
+import type { Admin } from 'kafkajs'
 import { test as base } from 'vitest'
 import { createKafka, type KafkaClient } from '../src/client.ts'
 import { createKafkajs } from '../src/kafkajs-client.ts'
+import { createKafkaSource } from '../src/kafkajs-source.ts'
 import { createProducer, type Producer } from '../src/producer.ts'
 import { kafkaSettings } from '../src/settings.ts'
-import { deleteTopics } from '../src/topics.ts'
+import type { KafkaRecord, SourceHandler } from '../src/source.ts'
+import { deleteTopics, makeTopics } from '../src/topics.ts'
 
 export function brokers(): string {
   const given = process.env.TOCSIN_TEST_KAFKA_BROKERS
@@ -17,8 +18,8 @@ export function brokers(): string {
   throw new Error('TOCSIN_TEST_KAFKA_BROKERS is not set: run this test through ./tocsin test, which starts a broker')
 }
 
-export function connect(topicPrefix: string): KafkaClient {
-  const parsed = parseSettings(kafkaSettings, { KAFKA_BROKERS: brokers(), KAFKA_TOPIC_PREFIX: topicPrefix })
+export function connect(topicPrefix: string, KAFKA_BROKERS = brokers()): KafkaClient {
+  const parsed = parseSettings(kafkaSettings, { KAFKA_BROKERS, KAFKA_TOPIC_PREFIX: topicPrefix })
   if ('problems' in parsed) throw new Error(JSON.stringify(parsed.problems))
   const log = createLogger('test', process.env.LOG_LEVEL ?? 'silent')
   return createKafka(parsed.settings, { clientId: 'kafka-test', log })
@@ -45,15 +46,9 @@ export const test = base.extend<Fixtures>({
 })
 
 /** Makes a topic of the test's own, and gives its full name. */
-export async function makeTopic(
-  client: KafkaClient,
-  name: string,
-  config: Partial<ITopicConfig> = {},
-): Promise<string> {
+export async function makeTopic(client: KafkaClient, name: string, partitions = 9): Promise<string> {
   const topic = `${client.topicPrefix}${name}`
-  await admin(client, async admin => {
-    await admin.createTopics({ topics: [{ topic, numPartitions: 9, ...config }], waitForLeaders: true })
-  })
+  await makeTopics(client, [{ name: topic, partitions }])
   return topic
 }
 
@@ -68,7 +63,7 @@ export async function committedOf(client: KafkaClient, groupId: string, topic: s
   return committed
 }
 
-export async function admin<T>(client: KafkaClient, work: (admin: kafkajs.Admin) => Promise<T>): Promise<T> {
+export async function admin<T>(client: KafkaClient, work: (admin: Admin) => Promise<T>): Promise<T> {
   const { kafkajs, destroy } = createKafkajs(client)
   const admin = kafkajs.admin()
   await admin.connect()
@@ -90,4 +85,20 @@ export async function eventually<T>(check: () => Promise<T> | T, withinMs = 20_0
       await sleep(25)
     }
   }
+}
+
+/** All records of a topic, by partition and offset; waits until there are as many as said. */
+export async function readAll(client: KafkaClient, topic: string, count: number): Promise<Map<string, KafkaRecord>> {
+  const records = new Map<string, KafkaRecord>()
+  const stop = new AbortController()
+  const groupId = client.group(`read-all-${randomBytes(4).toString('hex')}`)
+  const handler: SourceHandler = {
+    async batch(batch) {
+      for (const record of batch.records) records.set(`${record.partition}/${record.offset}`, record)
+      await batch.commit(batch.records.at(-1)!.offset + 1)
+      if (records.size >= count) stop.abort()
+    },
+  }
+  await createKafkaSource(client, { groupId, topics: [topic] }).run(handler, stop.signal)
+  return records
 }

@@ -9,7 +9,7 @@ import { sourceContract } from './source-contract.ts'
 sourceContract('kafkajs', async t => {
   const client = connect(`test-${randomBytes(5).toString('hex')}.`)
   const groupId = client.group('readers')
-  const topic = await makeTopic(client, 'contract', { numPartitions: 3 })
+  const topic = await makeTopic(client, 'contract', 3)
   const { kafkajs: writer, destroy } = createKafkajs(client)
   const producer = writer.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
   await producer.connect()
