@@ -36,7 +36,7 @@ export function createSweep(
     db.transaction(async client => {
       const rows = await lockLeftBehind(client, afterMs, rowsPerRound)
       // The trace of the record that made the row is not kept in it.
-      const handOvers = rows.map(row => ({ ...row, headers: { origin: 'aggregator sweep' } }))
+      const handOvers = rows.map(row => ({ ...row, headers: { origin: 'aggregator' } }))
       await handOver(client, producer, topic, handOvers)
       return rows.length
     })

@@ -1,0 +1,85 @@
+import { type Redis, rethrowRedis } from '@tocsin/redis/connection'
+import { pause } from '@tocsin/runtime/backoff'
+import { messageOf } from '@tocsin/runtime/errors'
+import type { Logger } from '@tocsin/runtime/logger'
+import { Queue, Worker } from 'bullmq'
+import type { Job } from './deliveries-store.ts'
+
+const queueName = 'deliveries'
+
+/**
+ * Jobs in Redis at most, about: some 600 bytes each. What does not fit waits in Postgres, which is where all of it is
+ * anyway, so a backlog of any length takes no more of Redis than this.
+ */
+const queuedMax = 20_000
+
+export interface DeliveryQueue {
+  /** Adding a job that is still there does nothing: the id is that of the attempt. Throws while Redis is away. */
+  add(jobs: readonly Job[]): Promise<void>
+  /** How many more jobs the queue has room for. Throws while Redis is away. */
+  room(): Promise<number>
+  counts(): Promise<Record<string, number>>
+  close(): Promise<void>
+}
+
+/** `redis` is one whose commands fail at once when Redis is away: nobody here can wait for it. */
+export function createDeliveryQueue(redis: Redis, keyPrefix: string, log: Logger): DeliveryQueue {
+  const queue = new Queue<Job>(queueName, {
+    connection: redis,
+    prefix: bullPrefix(keyPrefix),
+    defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
+    // BullMQ keeps a log of events for listeners; we have none.
+    streams: { events: { maxLen: 100 } },
+  })
+  queue.on('error', error => log.debug({ error: messageOf(error) }, 'queue'))
+  return {
+    async add(jobs) {
+      if (jobs.length === 0) return
+      // BullMQ wants no `:` in an id and no integer.
+      const bulk = jobs.map(job => ({
+        name: 'attempt',
+        data: job,
+        opts: { jobId: `${job.deliveryId}_${job.attempt}` },
+      }))
+      await queue.addBulk(bulk).catch(rethrowRedis)
+    },
+    async room() {
+      const waiting = await queue.getWaitingCount().catch(rethrowRedis)
+      return Math.max(0, queuedMax - waiting)
+    },
+    counts: () => queue.getJobCounts('waiting', 'active').catch(rethrowRedis),
+    close: () => queue.close(),
+  }
+}
+
+export interface WorkersOptions {
+  concurrency: number
+  work: (job: Job) => Promise<void>
+}
+
+/**
+ * Runs jobs until `stopping`, then finishes those in hand. `redis` is a patient one, as BullMQ waits in a blocking read.
+ * What happens to a job in Redis decides nothing: a job that is lost, or run twice after a stall, is made right by the
+ * row in Postgres.
+ */
+export async function runWorkers(
+  redis: Redis,
+  keyPrefix: string,
+  log: Logger,
+  { concurrency, work }: WorkersOptions,
+  stopping: AbortSignal,
+): Promise<void> {
+  const worker = new Worker<Job>(queueName, job => work(job.data), {
+    connection: redis,
+    prefix: bullPrefix(keyPrefix),
+    concurrency,
+    // When Redis comes back, workers should too.
+    runRetryDelay: 1_000,
+  })
+  worker.on('error', error => log.debug({ error: messageOf(error) }, 'queue worker'))
+  worker.on('failed', (job, error) => log.error({ err: error, delivery_id: job?.data.deliveryId }, 'a job failed'))
+  while (!stopping.aborted) await pause(60 * 60 * 1_000, stopping)
+  await worker.close()
+}
+
+const bullPrefix = (keyPrefix: string) => `${keyPrefix}bull`

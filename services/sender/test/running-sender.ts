@@ -1,0 +1,14 @@
+import { type InProcess, startInProcess } from '@tocsin/testkit/service-in-process'
+import { onTestFinished } from 'vitest'
+import { settings } from '../src/config.ts'
+import { start } from '../src/start.ts'
+
+export async function startSender(
+  environment: Record<string, string>,
+  overrides: Record<string, string> = {},
+): Promise<InProcess> {
+  const sender = startInProcess('sender', start, settings, { ...environment, ...overrides })
+  onTestFinished(async () => void (await sender.stop()))
+  await sender.untilReady()
+  return sender
+}
