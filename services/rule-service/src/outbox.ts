@@ -8,8 +8,8 @@ export interface ChangedRule {
 }
 
 /**
- * Called in the transaction that changes the rules, so that a change without its message cannot be. Of one rule the rows come
- * in the order of its versions, because its row is locked while they are written.
+ * Called in the transaction that changes the rules, so that a change without its message cannot be. Of one rule the
+ * rows come in the order of its versions, because its row is locked while they are written.
  */
 export async function recordRuleChanges(
   client: Queryable,

@@ -18,6 +18,9 @@ import { teamRoutes } from './routes/teams.ts'
 import { liveReader } from './rule-live.ts'
 import { statusReport } from './status.ts'
 
+/** Only the relay publishes, and it comes back by itself: half of the time that a stop may take is enough for a try. */
+const publishDeadlineMs = 5_000
+
 export async function start(service: Service, config: Config): Promise<void> {
   const { log } = service
   const database = new Database(config, log)
@@ -25,7 +28,7 @@ export async function start(service: Service, config: Config): Promise<void> {
   const redis = connectRedis(config, log)
   service.onStop('redis', () => closeRedis(redis))
   const kafka = createKafka(config, { clientId: 'tocsin-rule-service', log })
-  const producer = createProducer(kafka)
+  const producer = createProducer(kafka, { deadlineMs: publishDeadlineMs })
   service.onStop('kafka producer', () => producer.close())
   const kafkaProbe = createKafkaProbe(kafka, [topics.ruleChanged])
   service.onStop('kafka probe', () => kafkaProbe.close())

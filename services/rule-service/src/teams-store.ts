@@ -39,8 +39,8 @@ export async function findTeam(db: Queryable, teamId: string): Promise<TeamRow> 
 }
 
 /**
- * The first lock of every write below a team, so that it cannot be deleted meanwhile. Always taken before any row of the
- * team: taken in another order, a write and a DELETE of the team would wait for each other.
+ * The first lock of every write below a team, so that it cannot be deleted meanwhile. Always taken before any row of
+ * the team: taken in another order, a write and a DELETE of the team would wait for each other.
  */
 export async function holdTeam(client: Queryable, teamId: string): Promise<void> {
   const { rowCount } = await client.query('SELECT FROM teams WHERE team_id = $1 FOR KEY SHARE', [teamId])

@@ -7,7 +7,7 @@ loopback.addSubnet('0.0.0.0', 8, 'ipv4')
 loopback.addAddress('::1', 'ipv6')
 loopback.addAddress('::', 'ipv6')
 
-/** Why a webhook may not go there, or undefined. Looks at the text alone: what a name resolves to is seen when it is used. */
+/** Why a webhook may not go there, or undefined. Looks at the text alone: what a name resolves to, the sender sees. */
 export function webhookUrlProblem(text: string, { allowLoopback }: { allowLoopback: boolean }): string | undefined {
   // The URL parser drops tabs and line ends and trims blanks, so what was stored would not be what is called.
   const url = /[\s\p{Cc}]/u.test(text) ? null : URL.parse(text)

@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ruleChangedSchema } from '@tocsin/contracts/messages'
+import type { Database } from '@tocsin/postgres/database'
+import { eventually } from '@tocsin/testkit/eventually'
+import { startGate, targetOf } from '@tocsin/testkit/gate'
+import { testServers } from '@tocsin/testkit/servers'
+import { test } from '@tocsin/testkit/test'
+import { readTopic, type TopicReader } from '@tocsin/testkit/topic-reader'
+import { expect } from 'vitest'
+import { prunePublished } from '../src/outbox.ts'
+import { conditions, type RunningRuleService, startRuleService } from './running-rule-service.ts'
+
+const teamPath = '/api/v1/teams/payments'
+
+const toldBy = ({ records }: TopicReader) =>
+  records.map(record => ({ ...ruleChangedSchema.parse(JSON.parse(record.value)), ...record }))
+
+/** Versions of each rule in the order in which the topic has them, repeats left out. */
+function versionsOf(reader: TopicReader): Map<string, number[]> {
+  const versions = new Map<string, number[]>()
+  for (const { rule_id, version } of toldBy(reader)) {
+    const seen = versions.get(rule_id) ?? []
+    if (!seen.includes(version)) versions.set(rule_id, [...seen, version])
+  }
+  return versions
+}
+
+const unpublished = async (database: Database) =>
+  (await database.query('SELECT FROM outbox WHERE published_at IS NULL')).rowCount
+
+const reading = ({ environment }: RunningRuleService) => readTopic(`${environment.KAFKA_TOPIC_PREFIX}rule.changed`)
+
+async function makeRule(call: RunningRuleService['call'], name = 'x'): Promise<string> {
+  const { status, body } = await call('POST', `${teamPath}/rules`, { name, conditions })
+  expect(status).toBe(201)
+  return body.rule_id
+}
+
+test('tells every change of a rule on rule.changed, keyed by the rule, at once and in order', async () => {
+  await using running = await startRuleService()
+  await using reader = await reading(running)
+  const { call, database } = running
+  await running.service.running.started
+  await call('POST', '/api/v1/teams', { team_id: 'payments', name: 'Payments' })
+  const rule = await makeRule(call)
+  await eventually(() => expect(toldBy(reader)).toHaveLength(1))
+  await call('PATCH', `${teamPath}/rules/${rule}`, { enabled: false })
+  await call('DELETE', `${teamPath}/rules/${rule}`)
+  await eventually(() =>
+    expect(toldBy(reader).map(told => `${told.action} ${told.version}`)).toEqual([
+      'created 1',
+      'disabled 2',
+      'deleted 3',
+    ]),
+  )
+  for (const told of toldBy(reader)) {
+    expect(told).toMatchObject({ key: rule, rule_id: rule, team_id: 'payments', schema_version: 1 })
+    expect(told.headers).toEqual({ schema_version: '1', origin: 'rule-service' })
+  }
+  await eventually(async () => expect(await unpublished(database)).toBe(0))
+})
+
+test('two copies of the service under many writers: nothing missing, and of each rule everything in order', async () => {
+  await using running = await startRuleService()
+  await using second = await running.another()
+  await using reader = await reading(running)
+  const { call } = running
+  await Promise.all([running.service.running.started, second.running.started])
+  await call('POST', '/api/v1/teams', { team_id: 'payments', name: 'Payments' })
+  const rules = await Promise.all(Array.from({ length: 8 }, (_, n) => makeRule(call, `rule ${n}`)))
+  await Promise.all(
+    rules.flatMap(rule =>
+      Array.from({ length: 15 }, (_, n) => call('PATCH', `${teamPath}/rules/${rule}`, { name: `edit ${n}` })),
+    ),
+  )
+  const all = Array.from({ length: 16 }, (_, n) => n + 1)
+  await eventually(() => expect(versionsOf(reader)).toEqual(new Map(rules.map(rule => [rule, all]))))
+})
+
+test('REST goes on while Kafka is away; what was changed meanwhile is told once it is back, in order', async () => {
+  await using gate = await startGate(targetOf(testServers().kafkaBrokers))
+  await using running = await startRuleService({ KAFKA_BROKERS: `${gate.host}:${gate.port}` })
+  await using reader = await reading(running)
+  const { call, database } = running
+  await eventually(async () => {
+    const { status, body } = await call('GET', '/ready')
+    expect(status).toBe(503)
+    expect(body.checks).toMatchObject({ kafka: { ok: false }, postgres: { ok: true }, redis: { ok: true } })
+  })
+  await call('POST', '/api/v1/teams', { team_id: 'payments', name: 'Payments' })
+  const rules = [await makeRule(call, 'one'), await makeRule(call, 'two')]
+  for (const rule of rules) {
+    const startedAt = Date.now()
+    expect((await call('PATCH', `${teamPath}/rules/${rule}`, { enabled: false })).status).toBe(200)
+    expect(Date.now() - startedAt).toBeLessThan(1_000)
+  }
+  expect(await unpublished(database)).toBe(4)
+  expect((await call('GET', '/status')).body.outbox.rows).toBe(4)
+  await gate.open()
+  await eventually(() => expect(versionsOf(reader)).toEqual(new Map(rules.map(rule => [rule, [1, 2]]))), {
+    withinMs: 25_000,
+  })
+  await eventually(async () => {
+    expect(await unpublished(database)).toBe(0)
+    expect((await call('GET', '/ready')).status).toBe(200)
+  })
+})
+
+test('stops within its grace while Kafka is away, and the next start tells what was left', async () => {
+  await using running = await startRuleService({ KAFKA_BROKERS: '127.0.0.1:9' })
+  await running.call('POST', '/api/v1/teams', { team_id: 'payments', name: 'Payments' })
+  const rule = await makeRule(running.call)
+  await sleep(300) // the relay is in the middle of its attempt
+  const startedAt = Date.now()
+  await running.service.stop()
+  expect(Date.now() - startedAt).toBeLessThan(8_000)
+  running.environment.KAFKA_BROKERS = testServers().kafkaBrokers
+  await using next = await running.another()
+  await using reader = await reading(running)
+  await next.running.started
+  await eventually(() => expect(versionsOf(reader)).toEqual(new Map([[rule, [1]]])))
+})
+
+test('forgets what was told more than a day ago, and nothing that was not', async ({ database }) => {
+  await database.query(
+    `INSERT INTO outbox (topic, key, message, created_at, published_at) VALUES
+       ('rule.changed', 'old', '{}', now() - interval '3 days', now() - interval '25 hours'),
+       ('rule.changed', 'new', '{}', now() - interval '3 days', now() - interval '1 hour'),
+       ('rule.changed', 'unpublished', '{}', now() - interval '3 days', NULL)`,
+  )
+  expect(await prunePublished(database)).toBe(1)
+  const { rows } = await database.query('SELECT key FROM outbox ORDER BY key')
+  expect(rows).toEqual([{ key: 'new' }, { key: 'unpublished' }])
+})
