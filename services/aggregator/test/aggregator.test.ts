@@ -39,17 +39,17 @@ const allRows = 'SELECT * FROM notifications ORDER BY alert_id'
 
 test('a match that comes twice is one notification and one ready record', async ({ database, environment }) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
-  const ready = readyRecords(kafka)
+  const ready = await readyRecords(kafka)
   await startAggregator(environment)
   const match = matchOf(alertOf({ dedup_key: 'db-1', context: { host: 'h1' } }), ['r1'])
   await publishMatches(kafka, [match, match], { traceparent: '00-aa-bb-01', origin: 'test' })
-  await eventually(() => expect(ready).toHaveLength(1))
+  await eventually(() => expect(ready()).toHaveLength(1))
   await publishMatches(kafka, [match])
   await sleep(quietMs)
 
   const { rows } = await database.query<Row>(allRows)
   expect(rows).toMatchObject([{ alert_id: match.alert.alert_id, status: 'ready', alert: match.alert }])
-  expect(ready).toMatchObject([
+  expect(ready()).toMatchObject([
     {
       key: 'payments:db-1',
       notification_id: rows[0]?.notification_id,
@@ -57,7 +57,7 @@ test('a match that comes twice is one notification and one ready record', async 
       alert_id: rows[0]?.alert_id,
     },
   ])
-  expect(Object.fromEntries(ready[0]!.headers)).toEqual({
+  expect(ready()[0]!.headers).toEqual({
     schema_version: '1',
     traceparent: '00-aa-bb-01',
     origin: 'test',
@@ -69,7 +69,7 @@ test('rules that match the same alert later are merged into the row and send not
   environment,
 }) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
-  const ready = readyRecords(kafka)
+  const ready = await readyRecords(kafka)
   await startAggregator(environment)
   const alert = alertOf()
   await publishMatches(kafka, [matchOf(alert, ['r1', 'r2'])])
@@ -80,17 +80,23 @@ test('rules that match the same alert later are merged into the row and send not
     expect(rows[0]?.rules.map(rule => rule.rule_id)).toEqual(['r1', 'r2', 'r3'])
   })
   await sleep(quietMs)
-  expect(ready).toHaveLength(1)
+  expect(ready()).toHaveLength(1)
   expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'ready' }])
 })
 
 test('the same alert concerns two teams: each has a notification of its own', async ({ environment }) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
-  const ready = readyRecords(kafka)
+  const ready = await readyRecords(kafka)
   await startAggregator(environment)
   const alert = alertOf()
   await publishMatches(kafka, [matchOf(alert, ['r1'], 'payments'), matchOf(alert, ['r2'], 'search')])
-  await eventually(() => expect(ready.map(record => record.team_id).toSorted()).toEqual(['payments', 'search']))
+  await eventually(() =>
+    expect(
+      ready()
+        .map(record => record.team_id)
+        .toSorted(),
+    ).toEqual(['payments', 'search']),
+  )
 })
 
 test('a match that says nothing new does not write to its row', async ({ database }) => {
@@ -110,16 +116,16 @@ test('a crash after the row and before the record: the match read again hands it
   environment,
 }) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
-  const ready = readyRecords(kafka)
+  const ready = await readyRecords(kafka)
   const match = matchOf(alertOf(), ['r1'])
   await upsertNotifications(database, [match])
   await publishMatches(kafka, [match])
   await startAggregator(environment)
-  await eventually(() => expect(ready).toHaveLength(1))
+  await eventually(() => expect(ready()).toHaveLength(1))
   await eventually(async () => expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'ready' }]))
   await publishMatches(kafka, [match])
   await sleep(quietMs)
-  expect(ready).toHaveLength(1)
+  expect(ready()).toHaveLength(1)
 })
 
 test('a row left behind, whose record nobody reads again, is handed over by the sweep', async ({
@@ -127,19 +133,19 @@ test('a row left behind, whose record nobody reads again, is handed over by the 
   environment,
 }) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
-  const ready = readyRecords(kafka)
+  const ready = await readyRecords(kafka)
   const match = matchOf(alertOf({ dedup_key: 'db-1' }), ['r1'])
   await upsertNotifications(database, [match])
   await startAggregator({ ...environment, SWEEP_AFTER_MS: '0', SWEEP_INTERVAL_MS: '100' })
-  await eventually(() => expect(ready).toMatchObject([{ key: 'payments:db-1', alert_id: match.alert.alert_id }]))
+  await eventually(() => expect(ready()).toMatchObject([{ key: 'payments:db-1', alert_id: match.alert.alert_id }]))
   await eventually(async () => expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'ready' }]))
   await sleep(quietMs)
-  expect(ready).toHaveLength(1)
+  expect(ready()).toHaveLength(1)
 })
 
 test('two sweeps at once hand over each row once', async ({ database, environment }) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
-  const ready = readyRecords(kafka)
+  const ready = await readyRecords(kafka)
   await upsertNotifications(
     database,
     Array.from({ length: 1_200 }, () => matchOf(alertOf(), ['r1'])),
@@ -154,7 +160,7 @@ test('two sweeps at once hand over each row once', async ({ database, environmen
   const handedOver = await Promise.all([sweep(), sweep()])
   expect(handedOver[0]! + handedOver[1]!).toBe(1_200)
   // Not the number of records: the producer repeats a request when a broker does not lead the new topic yet.
-  await eventually(() => expect(new Set(ready.map(record => record.notification_id)).size).toBe(1_200))
+  await eventually(() => expect(new Set(ready().map(record => record.notification_id)).size).toBe(1_200))
 })
 
 test('a notification is marked as handed over only after Kafka has it', async ({ database }) => {
@@ -191,7 +197,7 @@ test('two aggregators with the same rows in opposite order neither block each ot
 
 test('whatever JSON an alert carries is kept as it came', async ({ database, environment }) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
-  const ready = readyRecords(kafka)
+  const ready = await readyRecords(kafka)
   await startAggregator(environment)
   const context = JSON.parse(
     '{"nul":"a\\u0000b","half":"\\ud800","__proto__":{"x":1},"big":1e308,"text":"{\\"a\\",\\\\}"}',
@@ -199,7 +205,7 @@ test('whatever JSON an alert carries is kept as it came', async ({ database, env
   const match = matchOf(alertOf({ context, source: 'a\0b', name: 'NULL' }), ['r1'])
   const unstorable = matchOf(alertOf({ alert_id: 'a\0b' }), ['r1'])
   await publishMatches(kafka, [unstorable, match])
-  await eventually(() => expect(ready).toHaveLength(1))
+  await eventually(() => expect(ready()).toHaveLength(1))
   const { rows } = await database.query<Row>(allRows)
   expect(rows.map(row => JSON.stringify(row.alert))).toEqual([JSON.stringify(match.alert)])
 })

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { type Redis, rethrowRedis } from '@tocsin/redis/connection'
 import { pause } from '@tocsin/runtime/backoff'
 import { messageOf } from '@tocsin/runtime/errors'
@@ -16,6 +17,11 @@ const queuedMax = 20_000
 export interface DeliveryQueue {
   /** Adding a job that is still there does nothing: the id is that of the attempt. Throws while Redis is away. */
   add(jobs: readonly Job[]): Promise<void>
+  /**
+   * Adds jobs for rows that were due, whatever Redis holds: a job of a killed sender stays "active" there for up to a
+   * minute, and one of the same id would be dropped in its favour. Should both run, the claim goes to one of them.
+   */
+  addAgain(jobs: readonly Job[]): Promise<void>
   /** How many more jobs the queue has room for. Throws while Redis is away. */
   room(): Promise<number>
   counts(): Promise<Record<string, number>>
@@ -32,17 +38,16 @@ export function createDeliveryQueue(redis: Redis, keyPrefix: string, log: Logger
     streams: { events: { maxLen: 100 } },
   })
   queue.on('error', error => log.debug({ error: messageOf(error) }, 'queue'))
+  const addBulk = async (jobs: readonly Job[], idOf: (job: Job) => string) => {
+    if (jobs.length === 0) return
+    const bulk = jobs.map(job => ({ name: 'attempt', data: job, opts: { jobId: idOf(job) } }))
+    await queue.addBulk(bulk).catch(rethrowRedis)
+  }
+  // BullMQ wants no `:` in an id and no integer.
+  const idOf = (job: Job) => `${job.deliveryId}_${job.attempt}`
   return {
-    async add(jobs) {
-      if (jobs.length === 0) return
-      // BullMQ wants no `:` in an id and no integer.
-      const bulk = jobs.map(job => ({
-        name: 'attempt',
-        data: job,
-        opts: { jobId: `${job.deliveryId}_${job.attempt}` },
-      }))
-      await queue.addBulk(bulk).catch(rethrowRedis)
-    },
+    add: jobs => addBulk(jobs, idOf),
+    addAgain: jobs => addBulk(jobs, job => `${idOf(job)}_${randomUUID()}`),
     async room() {
       const waiting = await queue.getWaitingCount().catch(rethrowRedis)
       return Math.max(0, queuedMax - waiting)

@@ -63,7 +63,7 @@ async function sweepUntilDone(
     const wanted = Math.min(rowsPerRound, await queue.room())
     if (wanted === 0) return
     const jobs = await takeDue(db, wanted, leaseMs)
-    await queue.add(jobs)
+    await queue.addAgain(jobs)
     requeued.inc(jobs.length)
     if (jobs.length < wanted) return
   }

@@ -94,6 +94,14 @@ export async function statusOf(db: Queryable, { notificationId }: Notified): Pro
   return rows[0]?.status
 }
 
+/** How many notifications have which status. */
+export async function statuses(db: Queryable): Promise<Record<string, number>> {
+  const { rows } = await db.query<{ status: string; count: number }>(
+    'SELECT status, count(*) FROM notifications GROUP BY status',
+  )
+  return Object.fromEntries(rows.map(({ status, count }) => [status, count]))
+}
+
 export interface DeliveryRow {
   delivery_id: string
   endpoint_id: string

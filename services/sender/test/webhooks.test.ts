@@ -7,7 +7,7 @@ import { testKafka } from '@tocsin/testkit/test-kafka'
 import { Webhook } from 'standardwebhooks'
 import { expect, onTestFinished } from 'vitest'
 import { startSender } from './running-sender.ts'
-import { addWebhook, attemptsOf, deliveriesOf, notify, publishReady, secret, statusOf } from './scene.ts'
+import { addWebhook, attemptsOf, deliveriesOf, type Notified, notify, publishReady, secret, statusOf } from './scene.ts'
 
 /** Long enough for a second request that should not come. */
 const quietMs = 700
@@ -138,7 +138,7 @@ test('of a long answer the first 4 KB are kept, and connections are used again',
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void server.close())
   const endpoint = await addWebhook(database, `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  const notified = []
+  const notified: Notified[] = []
   for (let i = 0; i < 20; i++) notified.push(await notify(database, [endpoint]))
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), notified)
   await startSender(environment, { SENDER_CONCURRENCY: '1' })
