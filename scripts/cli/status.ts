@@ -38,13 +38,22 @@ function printTable({ status, phase, reasons, infra, servers }: StackDetails): v
     mail: status.urls.mail,
   }
   for (const [name, { pid, rss_bytes }] of servers) {
-    const kind = infra?.[name as keyof typeof infra] ?? 'down'
+    const chosen = infra?.[name as keyof typeof infra] ?? 'down'
+    const kind = chosen === 'embedded' && pid === null ? 'down' : chosen
     rows.push([name, kind, shown(pid), megabytes(rss_bytes), shown(addresses[name])])
   }
   process.stdout.write(`${aligned(rows)}\n\n`)
-  const verdict = status.ready ? 'ready' : phase === 'ready' ? 'not ready' : phase
+  const verdict = status.ready ? 'ready' : verdicts[phase]
   const color = status.ready ? 'green' : 'red'
   process.stdout.write(`Tocsin is ${styleText(color, verdict, { stream: process.stdout })}\n`)
+}
+
+const verdicts: Readonly<Record<StackDetails['phase'], string>> = {
+  starting: 'starting',
+  ready: 'not ready',
+  stopping: 'stopping',
+  down: 'down',
+  orphaned: 'left without its supervisor, which was killed: up or down puts that in order',
 }
 
 const shown = (value: string | number | null | undefined) => String(value ?? '-')

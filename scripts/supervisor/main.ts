@@ -25,10 +25,12 @@ try {
     tell({ kind: 'ready', urls, adminKey }),
   )
 } catch (error) {
-  console.error(error)
   process.exitCode = error instanceof CliError ? error.exitCode : 1
   if (error instanceof StackIsTaken) tell({ kind: 'taken' })
-  else tell({ kind: 'failed', message: textOf(error), exitCode: process.exitCode })
+  else {
+    console.error(textOf(error)) // into the supervisor's log
+    tell({ kind: 'failed', message: textOf(error), exitCode: process.exitCode })
+  }
 } finally {
   if (process.connected) process.disconnect()
 }

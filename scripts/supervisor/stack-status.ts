@@ -28,7 +28,8 @@ export interface StackStatus {
 /** For people beside it: why a service is not ready, and the servers. */
 export interface StackDetails {
   readonly status: StackStatus
-  readonly phase: StackState['phase'] | 'down'
+  /** `orphaned`: the supervisor was killed, and what it had started still runs. */
+  readonly phase: StackState['phase'] | 'down' | 'orphaned'
   readonly reasons: ReadonlyMap<ServiceName, string>
   readonly infra: PartKinds | null
   readonly servers: ReadonlyMap<string, ProcessStatus>
@@ -58,11 +59,16 @@ export async function inspectStack(home: Home): Promise<StackDetails> {
       urls: (supervised && state.urls) || noUrls,
       admin_key: readAdminKey(home) ?? null,
     },
-    phase: supervised ? state.phase : 'down',
+    phase: phaseOf(state, supervised),
     reasons: new Map(inspected.map(([name, { reason }]) => [name, reason])),
-    infra: supervised ? state.infra : null,
+    infra: state?.infra ?? null,
     servers: new Map(partNames.map(part => [part, processStatus(state?.processes[part])])),
   }
+}
+
+function phaseOf(state: StackState | undefined, supervised: boolean): StackDetails['phase'] {
+  if (state && supervised) return state.phase
+  return Object.values(state?.processes ?? {}).some(isRunning) ? 'orphaned' : 'down'
 }
 
 async function inspect(name: ServiceName, state: StackState | undefined) {
