@@ -70,7 +70,8 @@ function checkSource(folder: string, declared: ReadonlySet<string>, one: Import)
   const { file, to } = one
   const isTest = file.endsWith('.test.ts')
   if (to.startsWith('.')) {
-    if (!resolve(file, '..', to).startsWith(join(root, folder, 'src'))) complain(one, 'leaves its own folder')
+    const home = isTest ? join(root, folder) : join(root, folder, 'src')
+    if (!resolve(file, '..', to).startsWith(`${home}/`)) complain(one, 'leaves its own folder')
   } else if (to.startsWith('node:')) {
     if (browserSafe.includes(folder) && !isTest) complain(one, 'does not exist in a browser')
   } else if (to.startsWith(scope)) {
