@@ -41,7 +41,7 @@ export function createIngest(producer: Producer, topic: string): Ingest {
   }
 }
 
-/** The place of each message, or undefined where nobody acknowledged it in time. All are handed over at once, in order. */
+/** The place of each message, or undefined where nobody acknowledged it in time. Handed over at once and in order. */
 async function sendAll(producer: Producer, messages: readonly OutgoingMessage[]): Promise<(SentMessage | undefined)[]> {
   const sends: Promise<(SentMessage | undefined)[]>[] = []
   for (let start = 0; start < messages.length; start += alertsPerSend) {

@@ -22,7 +22,7 @@ export const anyObject = z.custom<Record<string, unknown>>(
   { error: 'must be a JSON object' },
 )
 
-/** A rule is written with `conditions`, or as `{severity, source, name}`; then `name` is what the alert must be called. */
+/** A rule has `conditions`, or is `{severity, source, name}`: there `name` is what the alert must be called. */
 export function ruleFrom(body: unknown): RuleDefinition {
   const rule = checked(anyObject, body)
   const hasConditions = Object.hasOwn(rule, 'conditions')
