@@ -1,30 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { topics } from '@tocsin/contracts/topics'
+import type { KafkaClient } from '@tocsin/kafka/client'
 import { createProducer } from '@tocsin/kafka/producer'
 import { AppError } from '@tocsin/runtime/errors'
 import { createLogger } from '@tocsin/runtime/logger'
 import { eventually } from '@tocsin/testkit/eventually'
-import { type InProcess, startInProcess } from '@tocsin/testkit/service-in-process'
-import { test } from '@tocsin/testkit/test'
 import { testKafka } from '@tocsin/testkit/test-kafka'
 import { expect, onTestFinished } from 'vitest'
 import { createAggregate } from '../src/aggregate.ts'
-import { settings } from '../src/config.ts'
 import { upsertNotifications } from '../src/notifications-store.ts'
-import { start } from '../src/start.ts'
 import { createSweep } from '../src/sweep.ts'
+import { test } from './aggregator-test.ts'
 import { alertOf, matchOf, publishMatches } from './matches.ts'
-import { readyRecords } from './ready-records.ts'
-
-/** Long enough for a second record that should not come. */
-const quietMs = 700
-
-async function startAggregator(environment: Record<string, string>): Promise<InProcess> {
-  const aggregator = startInProcess('aggregator', start, settings, environment)
-  onTestFinished(async () => void (await aggregator.stop()))
-  await aggregator.untilReady()
-  return aggregator
-}
+import { type ReadyRecord, readyRecords } from './ready-records.ts'
 
 interface Row {
   notification_id: string
@@ -35,28 +22,40 @@ interface Row {
   updated_at: Date
 }
 
-const allRows = 'SELECT * FROM notifications ORDER BY alert_id'
+const allRows = 'SELECT * FROM notifications ORDER BY created_at'
 
-test('a match that comes twice is one notification and one ready record', async ({ database, environment }) => {
+/** Publishes one more match of the same problem and waits for it: order holds, so what came before has come by then. */
+async function alertIdsUntilNow(kafka: KafkaClient, ready: () => ReadyRecord[]): Promise<string[]> {
+  const last = alertOf({ alert_id: 'the last one', dedup_key: 'db-1' })
+  await publishMatches(kafka, [matchOf(last, ['r1'])])
+  await eventually(() => expect(ready().at(-1)?.alert_id).toBe(last.alert_id))
+  return ready()
+    .map(record => record.alert_id)
+    .slice(0, -1)
+}
+
+test('a match that comes twice is one notification and one ready record', async ({
+  database,
+  environment,
+  startAggregator,
+}) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
   const ready = await readyRecords(kafka)
-  await startAggregator(environment)
+  await startAggregator()
   const match = matchOf(alertOf({ dedup_key: 'db-1', context: { host: 'h1' } }), ['r1'])
   await publishMatches(kafka, [match, match], { traceparent: '00-aa-bb-01', origin: 'test' })
-  await eventually(() => expect(ready()).toHaveLength(1))
   await publishMatches(kafka, [match])
-  await sleep(quietMs)
+  expect(await alertIdsUntilNow(kafka, ready)).toEqual([match.alert.alert_id])
 
   const { rows } = await database.query<Row>(allRows)
-  expect(rows).toMatchObject([{ alert_id: match.alert.alert_id, status: 'ready', alert: match.alert }])
-  expect(ready()).toMatchObject([
-    {
-      key: 'payments:db-1',
-      notification_id: rows[0]?.notification_id,
-      team_id: 'payments',
-      alert_id: rows[0]?.alert_id,
-    },
-  ])
+  expect(rows).toHaveLength(2)
+  expect(rows[0]).toMatchObject({ alert_id: match.alert.alert_id, alert: match.alert })
+  expect(ready()[0]).toMatchObject({
+    key: 'payments:db-1',
+    notification_id: rows[0]?.notification_id,
+    team_id: 'payments',
+    alert_id: rows[0]?.alert_id,
+  })
   expect(ready()[0]!.headers).toEqual({
     schema_version: '1',
     traceparent: '00-aa-bb-01',
@@ -67,11 +66,12 @@ test('a match that comes twice is one notification and one ready record', async 
 test('rules that match the same alert later are merged into the row and send nothing again', async ({
   database,
   environment,
+  startAggregator,
 }) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
   const ready = await readyRecords(kafka)
-  await startAggregator(environment)
-  const alert = alertOf()
+  await startAggregator()
+  const alert = alertOf({ dedup_key: 'db-1' })
   await publishMatches(kafka, [matchOf(alert, ['r1', 'r2'])])
   await eventually(async () => expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'ready' }]))
   await publishMatches(kafka, [matchOf(alert, ['r2', 'r3'])])
@@ -79,15 +79,17 @@ test('rules that match the same alert later are merged into the row and send not
     const { rows } = await database.query<Row>(allRows)
     expect(rows[0]?.rules.map(rule => rule.rule_id)).toEqual(['r1', 'r2', 'r3'])
   })
-  await sleep(quietMs)
-  expect(ready()).toHaveLength(1)
   expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'ready' }])
+  expect(await alertIdsUntilNow(kafka, ready)).toEqual([alert.alert_id])
 })
 
-test('the same alert concerns two teams: each has a notification of its own', async ({ environment }) => {
+test('the same alert concerns two teams: each has a notification of its own', async ({
+  environment,
+  startAggregator,
+}) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
   const ready = await readyRecords(kafka)
-  await startAggregator(environment)
+  await startAggregator()
   const alert = alertOf()
   await publishMatches(kafka, [matchOf(alert, ['r1'], 'payments'), matchOf(alert, ['r2'], 'search')])
   await eventually(() =>
@@ -114,33 +116,33 @@ test('a match that says nothing new does not write to its row', async ({ databas
 test('a crash after the row and before the record: the match read again hands it over, once', async ({
   database,
   environment,
-}) => {
-  const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
-  const ready = await readyRecords(kafka)
-  const match = matchOf(alertOf(), ['r1'])
-  await upsertNotifications(database, [match])
-  await publishMatches(kafka, [match])
-  await startAggregator(environment)
-  await eventually(() => expect(ready()).toHaveLength(1))
-  await eventually(async () => expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'ready' }]))
-  await publishMatches(kafka, [match])
-  await sleep(quietMs)
-  expect(ready()).toHaveLength(1)
-})
-
-test('a row left behind, whose record nobody reads again, is handed over by the sweep', async ({
-  database,
-  environment,
+  startAggregator,
 }) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
   const ready = await readyRecords(kafka)
   const match = matchOf(alertOf({ dedup_key: 'db-1' }), ['r1'])
   await upsertNotifications(database, [match])
-  await startAggregator({ ...environment, SWEEP_AFTER_MS: '0', SWEEP_INTERVAL_MS: '100' })
+  await publishMatches(kafka, [match])
+  await startAggregator()
+  await eventually(async () => expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'ready' }]))
+  await publishMatches(kafka, [match])
+  expect(await alertIdsUntilNow(kafka, ready)).toEqual([match.alert.alert_id])
+})
+
+test('a row left behind, whose record nobody reads again, is handed over by the sweep', async ({
+  database,
+  environment,
+  startAggregator,
+}) => {
+  const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
+  const ready = await readyRecords(kafka)
+  const match = matchOf(alertOf({ dedup_key: 'db-1' }), ['r1'])
+  await upsertNotifications(database, [match])
+  await database.query(`UPDATE notifications SET created_at = now() - interval '1 minute'`)
+  await startAggregator({ SWEEP_INTERVAL_MS: '100' })
   await eventually(() => expect(ready()).toMatchObject([{ key: 'payments:db-1', alert_id: match.alert.alert_id }]))
   await eventually(async () => expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'ready' }]))
-  await sleep(quietMs)
-  expect(ready()).toHaveLength(1)
+  expect(await alertIdsUntilNow(kafka, ready)).toEqual([match.alert.alert_id])
 })
 
 test('two sweeps at once hand over each row once', async ({ database, environment }) => {
@@ -195,10 +197,10 @@ test('two aggregators with the same rows in opposite order neither block each ot
   expect(rows.every(row => row.rules.length === 2)).toBe(true)
 })
 
-test('whatever JSON an alert carries is kept as it came', async ({ database, environment }) => {
+test('whatever JSON an alert carries is kept as it came', async ({ database, environment, startAggregator }) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
   const ready = await readyRecords(kafka)
-  await startAggregator(environment)
+  await startAggregator()
   const context = JSON.parse(
     '{"nul":"a\\u0000b","half":"\\ud800","__proto__":{"x":1},"big":1e308,"text":"{\\"a\\",\\\\}"}',
   )

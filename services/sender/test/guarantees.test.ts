@@ -4,14 +4,12 @@ import { connectRedis } from '@tocsin/redis/connection'
 import { createLogger } from '@tocsin/runtime/logger'
 import { eventually } from '@tocsin/testkit/eventually'
 import { startGate, targetOf } from '@tocsin/testkit/gate'
-import { test } from '@tocsin/testkit/test'
 import { testKafka } from '@tocsin/testkit/test-kafka'
 import { expect, onTestFinished } from 'vitest'
 import { claim, record } from '../src/attempts-store.ts'
 import { countLate, createDeliveries, takeDue } from '../src/deliveries-store.ts'
 import { createDeliveryQueue } from '../src/delivery-queue.ts'
 import { loseRedisKeys } from './redis-keys.ts'
-import { startSender } from './running-sender.ts'
 import {
   addTeam,
   addWebhook,
@@ -23,6 +21,7 @@ import {
   statuses,
   statusOf,
 } from './scene.ts'
+import { test } from './sender-test.ts'
 
 const quietMs = 700
 const log = createLogger('test', 'silent')
@@ -33,11 +32,11 @@ async function notifyMany(db: Queryable, endpoints: string[], count: number): Pr
 
 const idsOf = (received: { headers: Record<string, unknown> }[]) => received.map(({ headers }) => headers['webhook-id'])
 
-test('the same ready record twice is one delivery', async ({ database, environment, webhooks }) => {
+test('the same ready record twice is one delivery', async ({ database, environment, webhooks, startSender }) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
   const notified = await notify(database, [await addWebhook(database, webhooks.url)])
   await publishReady(kafka, [notified, notified])
-  await startSender(environment)
+  await startSender()
   await eventually(async () => expect(await statusOf(database, notified)).toBe('delivered'))
   await publishReady(kafka, [notified])
   await sleep(quietMs)
@@ -49,6 +48,7 @@ test('a rule merged in after the deliveries were made tells nobody else, also wh
   database,
   environment,
   webhooks,
+  startSender,
 }) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
   const [first, later] = [await addWebhook(database, webhooks.url), await addWebhook(database, webhooks.url)]
@@ -57,7 +57,7 @@ test('a rule merged in after the deliveries were made tells nobody else, also wh
   const rule = { rule_id: 'rul_later', name: 'later', version: 1, endpoint_ids: [later] }
   await database.query('UPDATE notifications SET rules = rules || $1::jsonb', [JSON.stringify([rule])])
   await publishReady(kafka, [notified])
-  await startSender(environment)
+  await startSender()
   await eventually(async () => expect(await statusOf(database, notified)).toBe('delivered'))
   expect(await deliveriesOf(database, notified)).toMatchObject([{ endpoint_id: first }])
 })
@@ -66,6 +66,7 @@ test('nobody to tell, because there is no endpoint, or it is off, gone or anothe
   database,
   environment,
   webhooks,
+  startSender,
 }) => {
   await addTeam(database)
   const others = await addWebhook(database, webhooks.url, { teamId: 'search' })
@@ -77,34 +78,39 @@ test('nobody to tell, because there is no endpoint, or it is off, gone or anothe
     await notify(database, [others, off]),
   ]
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), notified)
-  await startSender(environment)
+  await startSender()
   await eventually(async () => expect(await statuses(database)).toEqual({ skipped: 4 }))
   expect(webhooks.received).toHaveLength(0)
 })
 
-test('an endpoint that two rules name is told once', async ({ database, environment, webhooks }) => {
+test('an endpoint that two rules name is told once', async ({ database, environment, webhooks, startSender }) => {
   const endpoint = await addWebhook(database, webhooks.url)
   const notified = await notify(database, [endpoint, endpoint])
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), [notified])
-  await startSender(environment)
+  await startSender()
   await eventually(async () => expect(await statusOf(database, notified)).toBe('delivered'))
   expect(webhooks.received).toHaveLength(1)
   expect(JSON.parse(webhooks.received[0]!.body).data.rules).toHaveLength(2)
 })
 
-test('an endpoint turned off while its delivery waits is not told', async ({ database, environment, webhooks }) => {
+test('an endpoint turned off while its delivery waits is not told', async ({ database, webhooks, startSender }) => {
   const notified = await notify(database, [await addWebhook(database, webhooks.url)])
   await createDeliveries(database, [notified.notificationId], 0)
   await database.query('UPDATE endpoints SET enabled = false')
-  await startSender(environment)
+  await startSender()
   await eventually(async () => expect(await statusOf(database, notified)).toBe('skipped'))
   expect(webhooks.received).toHaveLength(0)
   expect(await deliveriesOf(database, notified)).toMatchObject([{ state: 'skipped', last_error: 'endpoint_gone' }])
 })
 
-test('two senders at once make one request for each delivery', async ({ database, environment, webhooks }) => {
+test('two senders at once make one request for each delivery', async ({
+  database,
+  environment,
+  webhooks,
+  startSender,
+}) => {
   const notified = await notifyMany(database, [await addWebhook(database, webhooks.url)], 300)
-  await Promise.all([startSender(environment), startSender(environment)])
+  await Promise.all([startSender(), startSender()])
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), notified)
   await eventually(async () => expect(await statuses(database)).toEqual({ delivered: 300 }))
   await sleep(quietMs)
@@ -116,10 +122,11 @@ test('Redis loses all jobs while they wait: everything is delivered, from Postgr
   database,
   environment,
   webhooks,
+  startSender,
 }) => {
   const notified = await notifyMany(database, [await addWebhook(database, webhooks.url)], 300)
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), notified)
-  await startSender(environment, { SENDER_CONCURRENCY: '1', JOB_LEASE_MS: '2000' })
+  await startSender({ SENDER_CONCURRENCY: '1', JOB_LEASE_MS: '2000' })
   await eventually(() => expect(webhooks.received.length).toBeGreaterThan(10), { everyMs: 5 })
   expect(await loseRedisKeys(environment)).toBeGreaterThan(100)
   expect(webhooks.received.length).toBeLessThan(200)
@@ -132,12 +139,13 @@ test('Redis is away when notifications come: the partition goes on, and all is s
   database,
   environment,
   webhooks,
+  startSender,
 }) => {
   const gate = await startGate(targetOf(environment.REDIS_URL!))
   onTestFinished(() => gate.close())
   await gate.open()
   const url = `redis://${gate.host}:${gate.port}`
-  const sender = await startSender(environment, { REDIS_URL: url })
+  const sender = await startSender({ REDIS_URL: url })
   await gate.close()
   const notified = await notifyMany(database, [await addWebhook(database, webhooks.url)], 20)
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), notified)
@@ -153,6 +161,7 @@ test('Postgres is away while deliveries are under way: none is lost, and none se
   database,
   environment,
   webhooks,
+  startSender,
 }) => {
   const gate = await startGate(targetOf(environment.DATABASE_URL!))
   onTestFinished(() => gate.close())
@@ -161,7 +170,7 @@ test('Postgres is away while deliveries are under way: none is lost, and none se
   url.hostname = gate.host
   url.port = String(gate.port)
   const notified = await notifyMany(database, [await addWebhook(database, webhooks.url)], 200)
-  await startSender(environment, { DATABASE_URL: url.href, SENDER_CONCURRENCY: '10' })
+  await startSender({ DATABASE_URL: url.href, SENDER_CONCURRENCY: '10' })
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), notified)
   await eventually(() => expect(webhooks.received.length).toBeGreaterThan(10), { everyMs: 5 })
   await gate.close()
@@ -176,23 +185,24 @@ test('a sender that died after the rows and before the jobs: the record read aga
   database,
   environment,
   webhooks,
+  startSender,
 }) => {
   const notified = await notify(database, [await addWebhook(database, webhooks.url)])
   await createDeliveries(database, [notified.notificationId], 60_000)
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), [notified])
-  await startSender(environment)
+  await startSender()
   await eventually(async () => expect(await statusOf(database, notified)).toBe('delivered'))
 })
 
 test('a sender that died in the middle of an attempt: its claim runs out and the next attempt has the same id', async ({
   database,
-  environment,
   webhooks,
+  startSender,
 }) => {
   const notified = await notify(database, [await addWebhook(database, webhooks.url)])
   const { jobs } = await createDeliveries(database, [notified.notificationId], 60_000)
   await claim(database, jobs, 500)
-  await startSender(environment)
+  await startSender()
   await eventually(async () => expect(await statusOf(database, notified)).toBe('delivered'))
   expect(idsOf(webhooks.received)).toEqual([jobs[0]?.deliveryId])
   expect(await attemptsOf(database, jobs[0]!.deliveryId)).toMatchObject([

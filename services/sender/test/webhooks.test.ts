@@ -2,12 +2,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '@tocsin/testkit/eventually'
-import { test } from '@tocsin/testkit/test'
 import { testKafka } from '@tocsin/testkit/test-kafka'
 import { Webhook } from 'standardwebhooks'
 import { expect, onTestFinished } from 'vitest'
-import { startSender } from './running-sender.ts'
 import { addWebhook, attemptsOf, deliveriesOf, type Notified, notify, publishReady, secret, statusOf } from './scene.ts'
+import { test } from './sender-test.ts'
 
 /** Long enough for a second request that should not come. */
 const quietMs = 700
@@ -16,11 +15,12 @@ test('a webhook has the body of the contract under headers that the public verif
   database,
   environment,
   webhooks,
+  startSender,
 }) => {
   const endpoint = await addWebhook(database, `${webhooks.url}/hook?team=payments`)
   const notified = await notify(database, [endpoint], { dedup_key: 'db-1', name: 'größer ⚠' })
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), [notified])
-  await startSender(environment)
+  await startSender()
   await eventually(async () => expect(await statusOf(database, notified)).toBe('delivered'))
 
   expect(webhooks.received).toHaveLength(1)
@@ -45,10 +45,10 @@ test('a webhook has the body of the contract under headers that the public verif
   ])
 })
 
-test('a resolved alert says so', async ({ database, environment, webhooks }) => {
+test('a resolved alert says so', async ({ database, environment, webhooks, startSender }) => {
   const notified = await notify(database, [await addWebhook(database, webhooks.url)], { status: 'resolved' })
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), [notified])
-  await startSender(environment)
+  await startSender()
   await eventually(() => expect(webhooks.received).toHaveLength(1))
   expect(JSON.parse(webhooks.received[0]!.body)).toMatchObject({ type: 'alert.resolved' })
 })
@@ -57,11 +57,12 @@ test('500 and then 200: told at the second attempt, under the same webhook-id', 
   database,
   environment,
   webhooks,
+  startSender,
 }) => {
   webhooks.answer = () => (webhooks.received.length === 1 ? 500 : 200)
   const notified = await notify(database, [await addWebhook(database, webhooks.url)])
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), [notified])
-  await startSender(environment)
+  await startSender()
   await eventually(async () => expect(await statusOf(database, notified)).toBe('delivered'))
 
   const [first, second] = webhooks.received
@@ -77,11 +78,16 @@ test('500 and then 200: told at the second attempt, under the same webhook-id', 
   ])
 })
 
-test('400 is final: one request, delivery and notification failed', async ({ database, environment, webhooks }) => {
+test('400 is final: one request, delivery and notification failed', async ({
+  database,
+  environment,
+  webhooks,
+  startSender,
+}) => {
   webhooks.answer = () => 400
   const notified = await notify(database, [await addWebhook(database, webhooks.url)])
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), [notified])
-  await startSender(environment)
+  await startSender()
   await eventually(async () => expect(await statusOf(database, notified)).toBe('failed'))
   await sleep(quietMs)
   expect(webhooks.received).toHaveLength(1)
@@ -90,7 +96,7 @@ test('400 is final: one request, delivery and notification failed', async ({ dat
   ])
 })
 
-test('one of two endpoints fails for good: partial', async ({ database, environment, webhooks }) => {
+test('one of two endpoints fails for good: partial', async ({ database, environment, webhooks, startSender }) => {
   webhooks.answer = request => (request.path === '/gone' ? 410 : 204)
   const endpoints = [
     await addWebhook(database, `${webhooks.url}/ok`),
@@ -98,7 +104,7 @@ test('one of two endpoints fails for good: partial', async ({ database, environm
   ]
   const notified = await notify(database, endpoints)
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), [notified])
-  await startSender(environment)
+  await startSender()
   await eventually(async () => expect(await statusOf(database, notified)).toBe('partial'))
   expect((await deliveriesOf(database, notified)).map(delivery => delivery.state).toSorted()).toEqual([
     'delivered',
@@ -106,30 +112,34 @@ test('one of two endpoints fails for good: partial', async ({ database, environm
   ])
 })
 
-test('a redirect is not followed', async ({ database, environment, webhooks }) => {
+test('a redirect is not followed', async ({ database, environment, webhooks, startSender }) => {
   const server = createServer((_, res) => res.writeHead(302, { location: webhooks.url }).end())
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void server.close())
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const notified = await notify(database, [await addWebhook(database, url)])
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), [notified])
-  await startSender(environment)
+  await startSender()
   await eventually(async () =>
     expect(await deliveriesOf(database, notified)).toMatchObject([{ state: 'scheduled', last_error: 'http_redirect' }]),
   )
   expect(webhooks.received).toHaveLength(0)
 })
 
-test('without leave, nothing on loopback is called', async ({ database, environment, webhooks }) => {
+test('without leave, nothing on loopback is called', async ({ database, environment, webhooks, startSender }) => {
   const notified = await notify(database, [await addWebhook(database, webhooks.url)])
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), [notified])
-  await startSender(environment, { ALLOW_LOOPBACK_WEBHOOKS: 'false' })
+  await startSender({ ALLOW_LOOPBACK_WEBHOOKS: 'false' })
   await eventually(async () => expect(await statusOf(database, notified)).toBe('failed'))
   expect(webhooks.received).toHaveLength(0)
   expect(await deliveriesOf(database, notified)).toMatchObject([{ last_error: 'target_refused' }])
 })
 
-test('of a long answer the first 4 KB are kept, and connections are used again', async ({ database, environment }) => {
+test('of a long answer the first 4 KB are kept, and connections are used again', async ({
+  database,
+  environment,
+  startSender,
+}) => {
   const ports = new Set<number | undefined>()
   const server = createServer((req, res) => {
     ports.add(req.socket.remotePort)
@@ -141,7 +151,7 @@ test('of a long answer the first 4 KB are kept, and connections are used again',
   const notified: Notified[] = []
   for (let i = 0; i < 20; i++) notified.push(await notify(database, [endpoint]))
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), notified)
-  await startSender(environment, { SENDER_CONCURRENCY: '1' })
+  await startSender({ SENDER_CONCURRENCY: '1' })
   await eventually(async () => {
     for (const one of notified) expect(await statusOf(database, one)).toBe('delivered')
   })
@@ -152,7 +162,7 @@ test('of a long answer the first 4 KB are kept, and connections are used again',
   expect(Buffer.byteLength(attempt!.reply!)).toBeLessThanOrEqual(4_100)
 })
 
-test('a stop waits for the requests that are on their way', async ({ database, environment }) => {
+test('a stop waits for the requests that are on their way', async ({ database, environment, startSender }) => {
   let requests = 0
   const server = createServer((req, res) => {
     requests++
@@ -164,7 +174,7 @@ test('a stop waits for the requests that are on their way', async ({ database, e
     await addWebhook(database, `http://127.0.0.1:${(server.address() as AddressInfo).port}`),
   ])
   await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), [notified])
-  const sender = await startSender(environment)
+  const sender = await startSender()
   await eventually(() => expect(requests).toBe(1))
   expect(await sender.stop()).toBeUndefined()
   expect(await statusOf(database, notified)).toBe('delivered')
