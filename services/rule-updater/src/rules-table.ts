@@ -47,13 +47,21 @@ export async function readRules(transaction: Queryable): Promise<RulesRead> {
   return read
 }
 
+/** 100,000 stamps take some 3 s, a statement may take 30 s, and imports of a million rules exist. */
+const stampsPerStatement = 10_000
+
 /**
  * Says which snapshot holds these rules. A row that was written since it was read keeps its NULL: the snapshot does not
  * hold that. SKIP LOCKED, because a row that somebody holds is about to change anyway, and because waiting for it could
  * deadlock with a request that edits many rules; should that request roll back, the next check stamps the row.
  */
 export async function stampRules(transaction: Queryable, version: number, rows: readonly RowVersion[]): Promise<void> {
-  if (rows.length === 0) return
+  for (let from = 0; from < rows.length; from += stampsPerStatement) {
+    await stamp(transaction, version, rows.slice(from, from + stampsPerStatement))
+  }
+}
+
+async function stamp(transaction: Queryable, version: number, rows: readonly RowVersion[]): Promise<void> {
   await transaction.query(
     `WITH as_read AS (
        SELECT rules.rule_id
