@@ -68,6 +68,8 @@ describe('cachedKeys', () => {
     store.away = true
     store.clock = 14 * 60_000
     expect(await authenticate('good')).toBeDefined()
+    expect(await authenticate('good')).toBeDefined()
+    expect(store.asked).toBe(2) // a store that hangs must not make every request wait for it
     store.clock = 16 * 60_000
     await expect(authenticate('good')).rejects.toMatchObject({ retryable: true })
   })

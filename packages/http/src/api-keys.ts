@@ -17,7 +17,10 @@ export interface KeyCacheOptions {
   maxKeys?: number
 }
 
-/** How long a removed key still works, and how long a new one that was tried too early does not. */
+/**
+ * How long a removed key still works, and how long a new one that was tried too early does not. A database that does not
+ * answer is asked again as seldom: a hanging connection keeps whoever asks waiting for seconds.
+ */
 const knownMs = 10_000
 const unknownMs = 1_000
 /**
@@ -28,7 +31,8 @@ const staleMs = 15 * 60_000
 
 interface Entry {
   caller: Caller | undefined
-  at: number
+  seenAt: number
+  askAgainAt: number
 }
 
 /**
@@ -43,37 +47,34 @@ export function cachedKeys(
   const unknown = new Map<string, Entry>()
   const asking = new Map<string, Promise<Caller | undefined>>()
 
-  const keep = (cache: Map<string, Entry>, id: string, caller: Caller | undefined) => {
+  const keep = (cache: Map<string, Entry>, id: string, caller: Caller | undefined, forMs: number) => {
     cache.delete(id)
-    cache.set(id, { caller, at: now() })
+    cache.set(id, { caller, seenAt: now(), askAgainAt: now() + forMs })
     if (cache.size > maxKeys) cache.delete(cache.keys().next().value as string) // the oldest
   }
 
   const ask = async (id: string, key: string): Promise<Caller | undefined> => {
     try {
       const caller = await find(key)
-      if (caller === undefined) known.delete(id)
-      keep(caller === undefined ? unknown : known, id, caller)
+      known.delete(id)
+      if (caller === undefined) keep(unknown, id, caller, unknownMs)
+      else keep(known, id, caller, knownMs)
       return caller
     } catch (error) {
       const last = known.get(id)
-      if (isRetryable(error) && last !== undefined && now() - last.at < staleMs) return last.caller
-      throw error
-    } finally {
-      asking.delete(id)
+      if (!isRetryable(error) || last === undefined || now() - last.seenAt >= staleMs) throw error
+      last.askAgainAt = now() + knownMs
+      return last.caller
     }
   }
 
   return async key => {
     const id = hash('sha256', key, 'base64')
-    const hit = known.get(id)
-    if (hit !== undefined && now() - hit.at < knownMs) return hit.caller
-    const miss = unknown.get(id)
-    if (miss !== undefined && now() - miss.at < unknownMs) return undefined
-    // Requests that come together ask once.
-    const inFlight = asking.get(id) ?? ask(id, key)
-    asking.set(id, inFlight)
-    return inFlight
+    const seen = known.get(id) ?? unknown.get(id)
+    if (seen !== undefined && now() < seen.askAgainAt) return seen.caller
+    const underWay = asking.get(id) ?? ask(id, key).finally(() => asking.delete(id))
+    asking.set(id, underWay) // requests that come together ask once
+    return underWay
   }
 }
 

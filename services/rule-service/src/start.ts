@@ -46,10 +46,12 @@ export async function start(service: Service, config: Config): Promise<void> {
     ],
   })
   await serveApi(service, config, app)
-  service.run('outbox relay', stopping => relay.run(stopping))
 
   await Promise.all([
-    service.waitFor('postgres', () => database.ping()),
+    // The relay waits for Kafka by itself, and works as soon as there is a database to read from.
+    service
+      .waitFor('postgres', () => database.ping())
+      .then(() => service.run('outbox relay', stopping => relay.run(stopping))),
     service.waitFor('kafka', () => kafkaProbe.check()),
     service.waitFor('redis', () => pingRedis(redis)),
   ])
