@@ -1,5 +1,6 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { CliError } from './report.ts'
 
 export const cloneFolder = resolve(import.meta.dirname, '..')
 
@@ -19,8 +20,13 @@ export function homeAt(folder: string): Home {
   return { root, data: join(root, 'data'), logs: join(root, 'logs'), run: join(root, 'run') }
 }
 
+/** Makes the folders. Refuses a folder that holds other things: `down --wipe` would delete `data` and `logs` in it. */
 export function createHome(home: Home): void {
-  for (const folder of [home.root, home.data, home.logs, home.run]) mkdirSync(folder, { recursive: true })
+  const entries = existsSync(home.root) ? readdirSync(home.root) : []
+  if (home.root !== toolsFolder && entries.length > 0 && !entries.includes('run')) {
+    throw new CliError(`TOCSIN_HOME is ${home.root}, which has other things in it: choose an empty folder`, 2)
+  }
+  for (const folder of [home.run, home.data, home.logs]) mkdirSync(folder, { recursive: true })
 }
 
 export function logFileOf(home: Home, name: string): string {

@@ -1,7 +1,4 @@
-import { rmSync } from 'node:fs'
 import { createHome, type Home } from '../home.ts'
-import { engineMayBeThere, removeContainers } from '../infra/containers.ts'
-import { removeOutsidePlace } from '../infra/postgres-place.ts'
 import { becomesTrue } from '../infra/probes.ts'
 import { isRunning, signalProcess } from '../processes/process-identity.ts'
 import { CliError, seconds } from '../report.ts'
@@ -9,6 +6,7 @@ import { endLeftovers } from '../supervisor/leftovers.ts'
 import { acquireStackLock } from '../supervisor/stack-lock.ts'
 import { readState, removeState } from '../supervisor/stack-state.ts'
 import { killStack } from '../supervisor/supervisor.ts'
+import { wipeHome } from '../supervisor/wipe.ts'
 import type { Command } from './command.ts'
 import { reportToTerminal } from './terminal.ts'
 
@@ -33,7 +31,7 @@ Stops the services, then the servers. Data stays in .tocsin/data for the next up
     if (!lock) throw new CliError('Another command is at work on this stack: try again when it is through')
     const left = await endLeftovers(home, env, reportToTerminal)
     removeState(home)
-    if (values.wipe) await wipe(home, env)
+    if (values.wipe) await wipeHome(home, env, reportToTerminal)
     const done = stopped || left > 0 ? `Tocsin is down (${seconds(startedAt)}).` : 'Nothing runs.'
     process.stdout.write(`${done}${values.wipe ? ' Data and logs are deleted.' : ''}\n`)
     return 0
@@ -51,14 +49,4 @@ async function stopSupervisor(home: Home): Promise<boolean> {
   killStack(home)
   await becomesTrue(() => !isRunning(supervisor), { withinMs: 5_000 })
   return true
-}
-
-async function wipe(home: Home, env: NodeJS.ProcessEnv): Promise<void> {
-  removeOutsidePlace(home)
-  if (engineMayBeThere(env)) {
-    await removeContainers(home, env, { volumes: true }).catch(error =>
-      reportToTerminal('containers', `no engine to ask for volumes: ${error.message}`),
-    )
-  }
-  for (const folder of [home.data, home.logs, home.run]) rmSync(folder, { recursive: true, force: true })
 }

@@ -1,3 +1,104 @@
-import type { Command } from './command.ts'
+import { engineWithImages } from '../infra/containers.ts'
+import { isGiven, variableOf } from '../infra/given.ts'
+import type { PartKind } from '../infra/infra-part.ts'
+import { CliError, Interrupted, seconds } from '../report.ts'
+import { startTestServers } from '../testing/test-servers.ts'
+import { add, hasTests, type Outcome, runVitest, type Suite, suites } from '../testing/vitest-run.ts'
+import { type Command, type Invocation, oneOf, UsageError } from './command.ts'
+import { reportToTerminal } from './terminal.ts'
 
-export const command: Command = { help: 'test\n', options: {}, maxPositionals: 0, run: async () => 1 }
+export const command: Command = {
+  help: `test [unit|service|system] [part of a file name...] [--deep] [--faults] [--infra given|containers|embedded]
+
+Runs all tests that this machine can run: unit (no server), then service and system on real servers that are started
+for them and removed afterwards; and these two again on containers when there is a container engine.
+The last line is "N passed, N failed, N skipped".
+
+  --deep        longer: many more generated cases (TOCSIN_TEST_DEEP=1 for the tests)
+  --faults      also tests that kill and cut off servers (TOCSIN_TEST_FAULTS=1 for the tests)
+  --infra KIND  only on these servers: given by DATABASE_URL, KAFKA_BROKERS, REDIS_URL, containers, or embedded
+`,
+  options: { deep: { type: 'boolean' }, faults: { type: 'boolean' }, infra: { type: 'string' } },
+  maxPositionals: 100,
+
+  async run(invocation) {
+    const startedAt = Date.now()
+    const { wanted, filters } = readPositionals(invocation.positionals)
+    const empty = wanted.filter(suite => !hasTests(suite))
+    if (empty.length > 0) throw new CliError(`There are no ${empty.join(' and ')} tests where they should be`)
+    const { outcome, skipped } = await runAll(invocation, wanted, filters)
+    for (const what of skipped) reportToTerminal('skipped', what)
+    reportToTerminal('tests', `took ${seconds(startedAt)}`)
+    process.stdout.write(`${outcome.passed} passed, ${outcome.failed} failed, ${outcome.skipped} skipped\n`)
+    return outcome.failed > 0 ? 1 : 0
+  },
+}
+
+function readPositionals([first, ...others]: readonly string[]): {
+  wanted: readonly Suite[]
+  filters: readonly string[]
+} {
+  if (first === undefined) return { wanted: suites, filters: [] }
+  const suite = suites.find(name => name === first)
+  if (suite === undefined) throw new UsageError(`There are no ${first} tests: unit, service or system`)
+  return { wanted: [suite], filters: others }
+}
+
+interface Results {
+  outcome: Outcome
+  /** In words, with the reason. */
+  readonly skipped: string[]
+}
+
+async function runAll(
+  { values, env }: Invocation,
+  wanted: readonly Suite[],
+  filters: readonly string[],
+): Promise<Results> {
+  const kind = oneOf('infra', values.infra, ['given', 'containers', 'embedded'])
+  const interrupted = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => interrupted.abort(new Interrupted()))
+  }
+  const { signal } = interrupted
+  const testEnv = {
+    ...env,
+    ...(values.deep ? { TOCSIN_TEST_DEEP: '1' } : {}),
+    ...(values.faults ? { TOCSIN_TEST_FAULTS: '1' } : {}),
+  }
+  const results: Results = { outcome: { passed: 0, failed: 0, skipped: 0 }, skipped: [] }
+  const run = async (suitesNow: readonly Suite[], envNow: NodeJS.ProcessEnv) => {
+    results.outcome = add(results.outcome, await runVitest({ suites: suitesNow, filters, env: envNow, signal }))
+    signal.throwIfAborted()
+  }
+
+  if (wanted.includes('unit')) {
+    reportToTerminal('tests', 'unit')
+    await run(['unit'], testEnv)
+  }
+  const onServers = wanted.filter(suite => suite !== 'unit')
+  if (onServers.length === 0) return results
+  for (const servers of await chooseServers(kind, env, results.skipped)) {
+    reportToTerminal('tests', `${onServers.join(' and ')}, on ${servers} servers`)
+    await using started = await startTestServers({ kind: servers, env: testEnv, report: reportToTerminal, signal })
+    await run(onServers, started.env)
+  }
+  return results
+}
+
+/** On which servers the tests run, one after the other; what cannot be had is in `skipped`, with the reason. */
+async function chooseServers(
+  kind: PartKind | undefined,
+  env: NodeJS.ProcessEnv,
+  skipped: string[],
+): Promise<PartKind[]> {
+  if (kind !== undefined) return [kind]
+  const needed = (['postgres', 'kafka', 'redis'] as const).filter(part => !isGiven(part, env))
+  if (needed.length === 0) return ['given']
+  if (needed.length < 3) skipped.push(`given servers: ${needed.map(variableOf).join(', ')} not set`)
+  const reasons: string[] = []
+  const report = (_: string, text: string) => reasons.push(text)
+  if (await engineWithImages({ required: false, env, report })) return ['embedded', 'containers']
+  skipped.push(`service and system tests on containers: ${reasons.at(-1) ?? 'no container engine on this machine'}`)
+  return ['embedded']
+}

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Home } from '../home.ts'
 import type { PartKinds } from '../infra/infra.ts'
 import type { ProcessEvent } from '../processes/managed-process.ts'
-import type { ProcessIdentity } from '../processes/process-identity.ts'
+import { identify, type ProcessIdentity } from '../processes/process-identity.ts'
 
 export interface StackUrls {
   readonly rule_service: string
@@ -79,4 +79,18 @@ export class StateFile {
     writeFileSync(draft, `${JSON.stringify(this.#state, undefined, 2)}\n`, { mode: 0o600 })
     renameSync(draft, fileOf(this.#home))
   }
+}
+
+/** The first state of a stack whose supervisor is this process. */
+export function createState(home: Home, portBase: number): StateFile {
+  const supervisor = identify(process.pid)
+  if (!supervisor) throw new Error('this process cannot find itself')
+  return new StateFile(home, {
+    supervisor,
+    phase: 'starting',
+    port_base: portBase,
+    infra: null,
+    processes: {},
+    urls: null,
+  })
 }

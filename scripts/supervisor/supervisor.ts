@@ -2,7 +2,6 @@ import { createHome, type Home } from '../home.ts'
 import { type Infra, type PartKinds, startInfra } from '../infra/infra.ts'
 import type { PartKind } from '../infra/infra-part.ts'
 import { killGroup, type ProcessObserver } from '../processes/managed-process.ts'
-import { identify } from '../processes/process-identity.ts'
 import type { Report } from '../report.ts'
 import { endLeftovers } from './leftovers.ts'
 import { prepareStack } from './prepare-stack.ts'
@@ -10,7 +9,7 @@ import { checkServicePorts } from './service-ports.ts'
 import { startServices, stopServices, untilReady } from './service-processes.ts'
 import { serviceEnvironment, serviceUrl } from './services.ts'
 import { acquireStackLock } from './stack-lock.ts'
-import { readState, type StackUrls, StateFile } from './stack-state.ts'
+import { createState, readState, type StackUrls, type StateFile } from './stack-state.ts'
 
 export interface StackOptions {
   readonly home: Home
@@ -69,19 +68,6 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 /** For a stop that cannot wait: every process of the stack, at once. */
 export function killStack(home: Home): void {
   for (const identity of Object.values(readState(home)?.processes ?? {})) killGroup(identity)
-}
-
-function createState(home: Home, portBase: number): StateFile {
-  const supervisor = identify(process.pid)
-  if (!supervisor) throw new Error('this process cannot find itself')
-  return new StateFile(home, {
-    supervisor,
-    phase: 'starting',
-    port_base: portBase,
-    infra: null,
-    processes: {},
-    urls: null,
-  })
 }
 
 function observer(state: StateFile, report: Report): ProcessObserver {
