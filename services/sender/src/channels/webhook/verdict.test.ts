@@ -25,19 +25,20 @@ test('every answer but success has an error code', () => {
   }
 })
 
-test('a failure without an answer is retried, and says what failed', () => {
-  const running = new AbortController().signal
-  const failed = (code: string) => new TypeError('fetch failed', { cause: Object.assign(new Error(), { code }) })
-  expect(outcomeOfFailure(failed('ECONNREFUSED'), running)).toMatchObject({
-    verdict: 'retry',
-    errorCode: 'connection_failed',
-  })
-  expect(outcomeOfFailure(failed('ENOTFOUND'), running)).toMatchObject({ verdict: 'retry', errorCode: 'dns_failed' })
-  expect(outcomeOfFailure(failed('CERT_HAS_EXPIRED'), running)).toMatchObject({
-    verdict: 'retry',
-    errorCode: 'tls_failed',
-  })
-  expect(outcomeOfFailure(new Error('anything'), AbortSignal.abort())).toEqual({
+test.each([
+  ['ECONNREFUSED', 'connection_failed'],
+  ['ENOTFOUND', 'dns_failed'],
+  ['CERT_HAS_EXPIRED', 'tls_failed'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'tls_failed'],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'tls_failed'],
+  ['HPE_INVALID_CONSTANT', 'bad_answer'],
+])('a failure without an answer (%s) is retried, and is told as %s', (code, errorCode) => {
+  const failure = Object.assign(new Error('failed'), { code })
+  expect(outcomeOfFailure(failure, new AbortController().signal)).toEqual({ verdict: 'retry', errorCode, reply: code })
+})
+
+test('a request that took too long is a timeout, whatever it failed with', () => {
+  expect(outcomeOfFailure(new Error('aborted'), AbortSignal.abort())).toEqual({
     verdict: 'retry',
     errorCode: 'timeout',
   })

@@ -18,18 +18,20 @@ export function verdictOfStatus(status: number): Pick<Outcome, 'verdict' | 'erro
   return { verdict: 'retry', errorCode: 'http_5xx' }
 }
 
-/** What `fetch` throws: the reason is in the cause, the message is always "fetch failed". */
+/** A request without an answer: it may have arrived all the same, which is what webhook-id is for. */
 export function outcomeOfFailure(error: unknown, timeout: AbortSignal): Outcome {
   if (timeout.aborted) return { verdict: 'retry', errorCode: 'timeout' }
-  const code = causeCode(error)
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return { verdict: 'retry', errorCode: 'dns_failed', reply: code }
-  if (/CERT|TLS|SSL/.test(code)) return { verdict: 'retry', errorCode: 'tls_failed', reply: code }
-  return { verdict: 'retry', errorCode: 'connection_failed', reply: code }
+  const code = codeOf(error)
+  return { verdict: 'retry', errorCode: errorCodeOf(code), reply: code }
 }
 
-function causeCode(error: unknown): string {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
-  if (typeof cause === 'object' && cause !== null && 'code' in cause && typeof cause.code === 'string')
-    return cause.code
-  return cause instanceof Error ? cause.message : String(cause)
+function errorCodeOf(code: string): string {
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'dns_failed'
+  if (code.startsWith('HPE_')) return 'bad_answer' // what came is not HTTP
+  return /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code) ? 'tls_failed' : 'connection_failed'
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code
+  return error instanceof Error ? error.message : String(error)
 }
