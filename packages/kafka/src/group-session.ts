@@ -65,6 +65,7 @@ export class GroupSession {
   #draining = false
   #closing = false
   #aliveAt = Date.now()
+  #silent = false
 
   constructor(client: KafkaClient, options: SessionOptions, handler: SourceHandler) {
     this.#client = client
@@ -74,8 +75,15 @@ export class GroupSession {
     this.#ended.promise.catch(() => {}) // awaited in `run`
   }
 
-  get joined(): boolean {
-    return this.#generation > 0 && !this.#closing
+  /** Undefined while this is a working member; else what is missing. */
+  get trouble(): string | undefined {
+    if (this.#generation === 0) return 'joining'
+    if (this.#closing) return 'leaving'
+    return this.#silentMs > this.#options.sessionTimeoutMs ? `no heartbeat for ${this.#silentMs} ms` : undefined
+  }
+
+  get #silentMs(): number {
+    return Date.now() - this.#aliveAt
   }
 
   get everJoined(): boolean {
@@ -121,9 +129,7 @@ export class GroupSession {
   #listen(consumer: Consumer): void {
     const { CRASH, GROUP_JOIN, HEARTBEAT, REBALANCING } = consumer.events
     consumer.on(CRASH, ({ payload }) => this.#ended.reject(payload.error))
-    consumer.on(HEARTBEAT, () => {
-      this.#aliveAt = Date.now()
-    })
+    consumer.on(HEARTBEAT, () => this.#alive())
     consumer.on(GROUP_JOIN, ({ payload }) => this.#joined(payload.memberAssignment))
     // kafkajs emits this synchronously right before it rejoins, so what is thrown here keeps it from rejoining yet.
     consumer.on(REBALANCING, () => {
@@ -145,7 +151,7 @@ export class GroupSession {
 
   #joined(assignment: Record<string, number[]>): void {
     this.#generation++
-    this.#aliveAt = Date.now()
+    this.#alive()
     // What is still in hand now was lost with the old generation.
     for (const { handover } of this.#held.values()) handover.abort()
     this.#draining = this.#closing
@@ -156,9 +162,19 @@ export class GroupSession {
     this.#handler.assigned?.(partitions)
   }
 
+  #alive(): void {
+    if (this.#silent) this.#log.info({ silentMs: this.#silentMs }, 'Kafka answers again')
+    this.#silent = false
+    this.#aliveAt = Date.now()
+  }
+
   /** kafkajs heartbeats between batches only; while batches are in hand we do, for as long as they take. */
   #beat(): void {
-    if (Date.now() - this.#aliveAt > stuckMs) this.#ended.reject(new Error(`no heartbeat for ${stuckMs} ms`))
+    if (this.#silentMs > stuckMs) this.#ended.reject(new Error(`no heartbeat for ${stuckMs} ms`))
+    if (this.#silentMs > this.#options.sessionTimeoutMs && !this.#silent) {
+      this.#silent = true
+      this.#log.warn('no heartbeat is answered: Kafka is away, or a rebalance takes long')
+    }
     const [held] = this.#held.values()
     held?.heartbeat().catch(error => {
       if (isRebalancing(error) || isFenced(error)) this.#handOver()

@@ -75,6 +75,8 @@ function socketsOf(): { factory: ISocketFactory; destroy(): void } {
     // A small request must not wait for the acknowledgement of the one before it (Nagle): up to 40 ms each.
     socket.setNoDelay(true)
     socket.setKeepAlive(true, 60_000)
+    // kafkajs calls unref on a socket that never connected once per attempt; each call adds a listener, and Node warns.
+    socket.setMaxListeners(0)
     open.add(socket)
     socket.once('close', () => open.delete(socket))
     return socket

@@ -32,14 +32,14 @@ class KafkajsSource implements Source {
   }
 
   check(): void {
-    if (this.#session?.joined) return
-    const text = `not a member of ${this.#options.groupId}: ${this.#lastFailure}`
+    const trouble = this.#session ? this.#session.trouble : this.#lastFailure
+    if (trouble === undefined) return
+    const text = `not a working member of ${this.#options.groupId}: ${trouble}`
     throw new AppError('kafka_unavailable', text, { retryable: true })
   }
 
   async run(handler: SourceHandler, stopping: AbortSignal): Promise<void> {
     const { log } = this.#client
-    this.#lastFailure = 'joining'
     for (let attempt = 1; !stopping.aborted; attempt++) {
       const session = new GroupSession(this.#client, this.#options, handler)
       this.#session = session

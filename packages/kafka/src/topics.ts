@@ -41,10 +41,14 @@ export async function makeTopics(client: KafkaClient, wanted: readonly NewTopic[
     const missing = wanted.filter(({ name }) => !existing.has(name)).map(toTopicConfig)
     // Gives false when somebody else was faster with some of them, which is just as well.
     if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: false })
-    await leaders(
-      admin,
-      wanted.map(({ name }) => name),
+    await insist(() =>
+      expectLeaders(
+        admin,
+        wanted.map(({ name }) => name),
+      ),
     )
+    // Brokers tell who leads a new partition before that one knows it; only the leader itself answers this.
+    for (const { topic } of missing) await insist(() => admin.fetchTopicOffsets(topic))
   })
 }
 
@@ -53,11 +57,12 @@ function toTopicConfig({ name, partitions, config = {} }: NewTopic): ITopicConfi
   return { topic: name, numPartitions: partitions, configEntries }
 }
 
-/** Not kafkajs's own waiting: that one fails on a broker which has not heard of the topic yet. */
-async function leaders(admin: Admin, names: string[]): Promise<void> {
+/** Not kafkajs's own waiting for leaders: that one fails on a broker which has not heard of the topic yet. */
+async function insist(work: () => Promise<unknown>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await expectLeaders(admin, names)
+      await work()
+      return
     } catch (error) {
       if (attempt === 50) throw error
       await sleep(100)

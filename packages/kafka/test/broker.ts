@@ -1,29 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseSettings } from '@tocsin/runtime/config'
-import { createLogger } from '@tocsin/runtime/logger'
 import type { Admin } from 'kafkajs'
 import { test as base } from 'vitest'
-import { createKafka, type KafkaClient } from '../src/client.ts'
+import type { KafkaClient } from '../src/client.ts'
 import { createKafkajs } from '../src/kafkajs-client.ts'
 import { createKafkaSource } from '../src/kafkajs-source.ts'
 import { createProducer, type Producer } from '../src/producer.ts'
-import { kafkaSettings } from '../src/settings.ts'
 import type { KafkaRecord, SourceHandler } from '../src/source.ts'
 import { deleteTopics, makeTopics } from '../src/topics.ts'
-
-export function brokers(): string {
-  const given = process.env.TOCSIN_TEST_KAFKA_BROKERS
-  if (given) return given
-  throw new Error('TOCSIN_TEST_KAFKA_BROKERS is not set: run this test through ./tocsin test, which starts a broker')
-}
-
-export function connect(topicPrefix: string, KAFKA_BROKERS = brokers()): KafkaClient {
-  const parsed = parseSettings(kafkaSettings, { KAFKA_BROKERS, KAFKA_TOPIC_PREFIX: topicPrefix })
-  if ('problems' in parsed) throw new Error(JSON.stringify(parsed.problems))
-  const log = createLogger('test', process.env.LOG_LEVEL ?? 'silent')
-  return createKafka(parsed.settings, { clientId: 'kafka-test', log })
-}
+import { connect } from './connect.ts'
 
 interface Fixtures {
   /** A client with a prefix of the test's own; its topics and groups go when the test ends. */
@@ -87,8 +72,15 @@ export async function eventually<T>(check: () => Promise<T> | T, withinMs = 20_0
   }
 }
 
-/** All records of a topic, by partition and offset; waits until there are as many as said. */
-export async function readAll(client: KafkaClient, topic: string, count: number): Promise<Map<string, KafkaRecord>> {
+/** How many records the log of a topic has: more than were sent, when a request was repeated. */
+export async function sizeOf(client: KafkaClient, topic: string): Promise<number> {
+  const partitions = await admin(client, admin => admin.fetchTopicOffsets(topic))
+  return partitions.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0)
+}
+
+/** All records that a topic has now, by partition and offset. */
+export async function readAll(client: KafkaClient, topic: string): Promise<Map<string, KafkaRecord>> {
+  const count = await sizeOf(client, topic)
   const records = new Map<string, KafkaRecord>()
   const stop = new AbortController()
   const groupId = client.group(`read-all-${randomBytes(4).toString('hex')}`)
@@ -99,6 +91,7 @@ export async function readAll(client: KafkaClient, topic: string, count: number)
       if (records.size >= count) stop.abort()
     },
   }
+  if (count === 0) return records
   await createKafkaSource(client, { groupId, topics: [topic] }).run(handler, stop.signal)
   return records
 }

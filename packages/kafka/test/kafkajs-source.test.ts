@@ -3,7 +3,8 @@ import kafkajs from 'kafkajs'
 import { createKafkajs } from '../src/kafkajs-client.ts'
 import { createKafkaSource } from '../src/kafkajs-source.ts'
 import { deleteTopics } from '../src/topics.ts'
-import { committedOf, connect, makeTopic } from './broker.ts'
+import { committedOf, makeTopic } from './broker.ts'
+import { connect } from './connect.ts'
 import { sourceContract } from './source-contract.ts'
 
 sourceContract('kafkajs', async t => {

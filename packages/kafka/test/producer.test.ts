@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '@tocsin/runtime/errors'
 import { describe, expect } from 'vitest'
 import { createProducer, type SentMessage } from '../src/producer.ts'
-import { connect, makeTopic, readAll, test } from './broker.ts'
+import { makeTopic, readAll, test } from './broker.ts'
+import { connect } from './connect.ts'
 import { cutter } from './cut.ts'
 
 describe('producer', () => {
@@ -28,8 +29,7 @@ describe('producer', () => {
     )
     for (const topic of topics) {
       const ofTopic = [...places].filter(([place]) => place.startsWith(`${topic}/`))
-      const records = await readAll(client, topic, ofTopic.length)
-      expect(records.size).toBe(ofTopic.length)
+      const records = await readAll(client, topic)
       for (const [place, value] of ofTopic) {
         expect(records.get(place.slice(topic.length + 1))?.value?.toString()).toBe(value)
       }
@@ -43,7 +43,7 @@ describe('producer', () => {
     const second = producer.send([{ topic, key: 'same', value: 'last' }])
     const offsets = [...(await first), ...(await second)].map(({ offset }) => offset)
     expect(offsets).toEqual(Array.from({ length: 301 }, (_, offset) => offset))
-    const records = await readAll(client, topic, 301)
+    const records = await readAll(client, topic)
     expect(Array.from(records.values(), ({ value }) => value?.toString())).toEqual([...values, 'last'])
   })
 
@@ -58,7 +58,8 @@ describe('producer', () => {
     const { reason } = outcomes[4] as PromiseRejectedResult
     expect(reason).toBeInstanceOf(AppError)
     expect(reason).toMatchObject({ code: 'kafka_record_too_large', retryable: false })
-    expect((await readAll(client, topic, 8)).size).toBe(8)
+    const values = Array.from((await readAll(client, topic)).values(), ({ value }) => value?.toString())
+    expect(new Set(values)).toEqual(new Set([0, 1, 2, 3, 5, 6, 7, 8].map(n => `small ${n}`)))
   })
 
   test('says that a topic is missing, without holding up the others', async ({ client, producer }) => {
@@ -110,7 +111,7 @@ describe('producer', () => {
       }),
     )
     await cutting
-    const records = await readAll(client, topic, acknowledged.length)
+    const records = await readAll(client, topic)
     for (const [place, value] of acknowledged) {
       expect(records.get(`${place.partition}/${place.offset}`)?.value?.toString()).toBe(value)
     }
@@ -126,7 +127,7 @@ describe('producer', () => {
     await producer.send([
       { topic, key: null, value: null, headers: { traceparent: '00-1', raw: Buffer.from([0xff]) }, timestamp },
     ])
-    const [record] = (await readAll(client, topic, 1)).values()
+    const [record] = (await readAll(client, topic)).values()
     expect(record).toMatchObject({ timestamp, key: null, value: null })
     expect(record?.headers).toEqual([
       { name: 'traceparent', value: Buffer.from('00-1') },

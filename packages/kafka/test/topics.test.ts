@@ -1,7 +1,8 @@
 import { partitionsPerTopic, topics } from '@tocsin/contracts/topics'
 import { expect } from 'vitest'
 import { createKafkaProbe, createTopics, deleteTopics } from '../src/topics.ts'
-import { admin, connect, test } from './broker.ts'
+import { admin, test } from './broker.ts'
+import { connect } from './connect.ts'
 
 test('makes every topic with nine partitions, also when two processes do it at once', async ({ client }) => {
   await Promise.all([createTopics(client), createTopics(client), createTopics(client)])
