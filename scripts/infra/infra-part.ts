@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Home } from '../home.ts'
 import { ManagedProcess, type ProcessObserver, type ProcessSpec } from '../processes/managed-process.ts'
 import { CliError, type Report, seconds } from '../report.ts'
+import { listensOn } from './port-owner.ts'
 import { becomesTrue } from './probes.ts'
 
 export const partNames = ['postgres', 'kafka', 'redis', 'mail'] as const
@@ -38,6 +39,8 @@ export interface LocalServer {
   /** For people: `PostgreSQL 18.4 on port 5432`. */
   readonly title: string
   readonly settings: Readonly<Record<string, string>>
+  /** That the process listens on it, and not another one, is part of being ready. */
+  readonly port: number
   /** Everything that must be there before the process can start: binaries, formatted data. Repeatable. */
   prepare(): Promise<ProcessSpec>
   answers(): Promise<boolean>
@@ -72,7 +75,11 @@ async function waitUntilReady(process: ManagedProcess, server: LocalServer, sign
     const { logFile } = process.spec
     throw new CliError(`${server.name} did not start: ${reason}\n${lastLines(logFile)}\nIts log: ${logFile}`)
   }
-  const ready = await becomesTrue(() => server.answers(), {
+  const answers = async () => {
+    const pid = process.identity?.pid
+    return pid !== undefined && (await server.answers()) && listensOn(pid, server.port)
+  }
+  const ready = await becomesTrue(answers, {
     withinMs: readyWithinMs,
     check() {
       signal.throwIfAborted()

@@ -2,7 +2,7 @@ import { CliError } from '../report.ts'
 import { containerPart, engineWithImages } from './containers.ts'
 import { givenPart, isGiven, variableOf } from './given.ts'
 import { type InfraPart, type PartContext, type PartKind, type PartName, partNames } from './infra-part.ts'
-import { chooseInfraPorts } from './infra-ports.ts'
+import { chooseInfraPorts, type InfraPorts } from './infra-ports.ts'
 import { embeddedKafka } from './kafka.ts'
 import { haveKafkaJars } from './kafka-jars.ts'
 import { embeddedMail } from './mail.ts'
@@ -35,10 +35,16 @@ export interface Infra {
 export async function startInfra(options: InfraOptions): Promise<Infra> {
   const kinds = await chooseKinds(options)
   options.onChosen(kinds)
+  const ours = partNames.filter(name => kinds[name] !== 'given')
+  const { ports, [Symbol.dispose]: giveUpPorts } = await chooseInfraPorts(options.home, ours, {
+    tryUsual: options.usualPorts,
+  })
   const failed = new AbortController()
-  const parts = await createParts(kinds, { ...options, signal: AbortSignal.any([options.signal, failed.signal]) })
+  const signal = AbortSignal.any([options.signal, failed.signal])
+  const parts = createParts(kinds, { ...options, signal }, ports)
   const stop = async () => {
     await Promise.all(parts.map(part => part.stop()))
+    giveUpPorts()
   }
   const startOrStopAll = async (part: InfraPart) => {
     try {
@@ -79,13 +85,8 @@ async function chooseKinds({ kind, env, report }: InfraOptions): Promise<PartKin
   return Object.fromEntries(partNames.map(part => [part, kindOf(part)])) as PartKinds
 }
 
-async function createParts(kinds: PartKinds, options: InfraOptions): Promise<InfraPart[]> {
+function createParts(kinds: PartKinds, options: InfraOptions, ports: InfraPorts): InfraPart[] {
   const programs = locatePrograms(neededPrograms(kinds), options.env, options.report)
-  const ports = await chooseInfraPorts(
-    options.home,
-    partNames.filter(name => kinds[name] !== 'given'),
-    options.usualPorts,
-  )
   const makers: Record<PartKind, (name: PartName) => InfraPart> = {
     given: name => givenPart(name, options),
     containers: name => containerPart(name, options, ports),

@@ -18,6 +18,7 @@ export function embeddedKafka(context: PartContext, ports: InfraPorts, programs:
     {
       name: 'kafka',
       title: `embedded ${kafkaVersion} on port ${ports.kafka}`,
+      port: ports.kafka,
       settings: { KAFKA_BROKERS: `${loopback}:${ports.kafka}` },
       async prepare() {
         const java = await programs.java

@@ -14,6 +14,7 @@ export function embeddedMail(context: PartContext, { smtp, mail_web: web }: Infr
     {
       name: 'mail',
       title: `catcher on port ${smtp}, read at ${webUrl}`,
+      port: smtp,
       settings: { SMTP_URL: `smtp://${loopback}:${smtp}`, MAIL_WEB_URL: webUrl },
       async prepare() {
         mkdirSync(folder, { recursive: true })

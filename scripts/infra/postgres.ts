@@ -19,6 +19,7 @@ export function embeddedPostgres(context: PartContext, { postgres: port }: Infra
     {
       name: 'postgres',
       title: `embedded on port ${port}`,
+      port,
       settings: { DATABASE_URL: `postgres://${account}:${account}@${loopback}:${port}/${account}` },
       async prepare() {
         const place = findPostgresPlace(home)

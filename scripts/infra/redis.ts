@@ -13,6 +13,7 @@ export function embeddedRedis(context: PartContext, { redis: port }: InfraPorts,
     {
       name: 'redis',
       title: `embedded on port ${port}`,
+      port,
       settings: { REDIS_URL: `redis://${loopback}:${port}` },
       async prepare() {
         mkdirSync(folder, { recursive: true })

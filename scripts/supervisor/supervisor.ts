@@ -5,7 +5,7 @@ import { killGroup, type ProcessObserver } from '../processes/managed-process.ts
 import type { Report } from '../report.ts'
 import { endLeftovers } from './leftovers.ts'
 import { prepareStack } from './prepare-stack.ts'
-import { checkServicePorts } from './service-ports.ts'
+import { claimServicePorts } from './service-ports.ts'
 import { startServices, stopServices, untilReady } from './service-processes.ts'
 import { serviceEnvironment, serviceUrl } from './services.ts'
 import { acquireStackLock } from './stack-lock.ts'
@@ -42,7 +42,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   if (!lock) throw new StackIsTaken()
   undo.use(lock)
   await endLeftovers(home, env, report)
-  await checkServicePorts(portBase)
+  undo.use(await claimServicePorts(portBase))
 
   const state = createState(home, portBase)
   undo.defer(() => state.remove())
