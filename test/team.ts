@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { eventually } from '@tocsin/testkit/eventually'
-import type { Stack } from '@tocsin/testkit/stack'
 import { expect } from 'vitest'
+
+/** How a test talks to a running system, however that was started. */
+export interface Api {
+  call(method: string, path: string, body?: unknown): Promise<{ status: number; body: never }>
+}
 
 interface Rule {
   rule_id: string
@@ -22,13 +26,13 @@ export interface Team {
   deleteRule(ruleId: string): Promise<void>
 }
 
-export async function createTeam(stack: Stack, webhookUrl: string): Promise<Team> {
+export async function createTeam(api: Api, webhookUrl: string): Promise<Team> {
   const id = `team-${randomBytes(5).toString('hex')}`
   const alertName = `name-${id}`
   const mailAddress = `${id}@example.org`
   const path = `/api/v1/teams/${id}`
   const create = async (where: string, body: object): Promise<Record<string, string>> => {
-    const { status, body: created } = await stack.call('POST', where, body)
+    const { status, body: created } = await api.call('POST', where, body)
     expect(status, JSON.stringify(created)).toBe(201)
     return created
   }
@@ -38,7 +42,7 @@ export async function createTeam(stack: Stack, webhookUrl: string): Promise<Team
 
   const untilLive = (ruleId: string) =>
     eventually(async () => {
-      const { body } = await stack.call('GET', `${path}/rules/${ruleId}`)
+      const { body } = await api.call('GET', `${path}/rules/${ruleId}`)
       expect(body).toMatchObject({ live: { evaluators: '1/1' } })
     })
   return {
@@ -59,12 +63,12 @@ export async function createTeam(stack: Stack, webhookUrl: string): Promise<Team
       return rule
     },
     async changeRule(ruleId, change) {
-      const { status, body } = await stack.call('PATCH', `${path}/rules/${ruleId}`, change)
+      const { status, body } = await api.call('PATCH', `${path}/rules/${ruleId}`, change)
       expect(status, JSON.stringify(body)).toBe(200)
       await untilLive(ruleId)
     },
     async deleteRule(ruleId) {
-      expect((await stack.call('DELETE', `${path}/rules/${ruleId}`)).status).toBe(204)
+      expect((await api.call('DELETE', `${path}/rules/${ruleId}`)).status).toBe(204)
     },
   }
 }

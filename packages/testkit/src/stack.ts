@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createTopics, deleteTopics } from '@tocsin/kafka/topics'
 import { newApiKey, saveApiKey } from '@tocsin/postgres/api-keys'
 import type { Database } from '@tocsin/postgres/database'
+import { callApi } from './call-api.ts'
 import { createPrivateDatabase, openDatabase } from './private-database.ts'
 import { testServers } from './servers.ts'
 import { ServiceProcess } from './service-process.ts'
@@ -81,15 +82,9 @@ export async function startStack(settings: Record<string, string> = {}): Promise
     database,
     topicPrefix,
     adminKey,
-    async call(method, path, body) {
-      const { url: base } = path.startsWith('/api/v1/alerts') ? services['alert-producer'] : services['rule-service']
-      const response = await fetch(base + path, {
-        method,
-        headers: { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      })
-      const text = await response.text()
-      return { status: response.status, body: (text === '' ? undefined : JSON.parse(text)) as never }
+    call: (...request) => {
+      const [ruleService, alertProducer] = [services['rule-service'].url, services['alert-producer'].url]
+      return callApi({ ruleService, alertProducer, key: adminKey })(...request)
     },
     untilReady: async () => void (await each(service => service.untilReady())),
     recentLogs: () => processes.map(([, service]) => service.recentLog()).join('\n'),
