@@ -31,8 +31,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // A whole system at a time: the timings that these tests guard are those of one.
-          fileParallelism: false,
+          // Each file has a whole system of its own; those that kill things mostly wait for sessions and leases to end.
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },
