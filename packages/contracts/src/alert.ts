@@ -8,16 +8,44 @@ export type Severity = (typeof severities)[number]
 /** RFC 3339 with any offset, told in UTC from here on. */
 export const timestamp = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 date and time' })
 
-const idText = z.string().min(1).max(255)
+/**
+ * Postgres has no U+0000 in text, and half a surrogate pair becomes U+FFFD on its way there, which would make one id
+ * of two.
+ */
+const idText = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine(text => !text.includes('\0') && text.isWellFormed(), {
+    error: 'must not contain U+0000 or half of a surrogate pair',
+    params: { code: 'bad_text' },
+  })
+
+/** Postgres and `JSON.stringify` run out of stack at some thousand levels, `JSON.parse` does not. */
+export const maxJsonDepth = 200
 
 /**
  * Any JSON object, kept as it is. Not `z.record`: that would copy it, and would turn a member called `__proto__`,
  * which JSON may have, into the copy's prototype.
  */
-const context = z.custom<Record<string, unknown>>(
-  value => typeof value === 'object' && value !== null && !Array.isArray(value),
-  { error: 'must be a JSON object' },
-)
+const context = z
+  .custom<Record<string, unknown>>(value => typeof value === 'object' && value !== null && !Array.isArray(value), {
+    error: 'must be a JSON object',
+    abort: true,
+  })
+  .refine(value => !isDeeperThan(maxJsonDepth, value), {
+    error: `is nested deeper than ${maxJsonDepth} levels`,
+    params: { code: 'too_deep' },
+  })
+
+function isDeeperThan(levels: number, value: object): boolean {
+  if (levels === 0) return true
+  for (const key in value) {
+    const child = (value as Record<string, unknown>)[key]
+    if (typeof child === 'object' && child !== null && isDeeperThan(levels - 1, child)) return true
+  }
+  return false
+}
 
 /**
  * What a producer gives us: over HTTP without an id if it likes, on Kafka always with one. Unknown members are

@@ -5,7 +5,17 @@ import { alertMessageSchema, matchSchema } from './messages.ts'
 const bytes = (text: string) => new TextEncoder().encode(text)
 const plain = { alert_id: 'a1', severity: 'HIGH', source: 'api', name: 'timeout' }
 
+const nested = (levels: number) =>
+  JSON.stringify({ ...plain, context: 0 }).replace(
+    '"context":0',
+    `"context":${'{"a":'.repeat(levels)}0${'}'.repeat(levels)}`,
+  )
+
 describe('decodeMessage', () => {
+  it('takes nesting of 200 levels', () => {
+    expect(decodeMessage(alertMessageSchema, bytes(nested(200)))).toMatchObject(plain)
+  })
+
   it("takes another client's plain alert, without schema_version, time or context", () => {
     expect(decodeMessage(alertMessageSchema, bytes(JSON.stringify(plain)))).toEqual({
       ...plain,
@@ -35,6 +45,10 @@ describe('decodeMessage', () => {
     ['no alert_id', bytes(JSON.stringify({ ...plain, alert_id: undefined })), 'not_the_schema'],
     ['an unknown severity', bytes(JSON.stringify({ ...plain, severity: 'high' })), 'not_the_schema'],
     ['a context that is an array', bytes(JSON.stringify({ ...plain, context: [] })), 'not_the_schema'],
+    ['an id that Postgres cannot keep', bytes(JSON.stringify({ ...plain, alert_id: 'a\0' })), 'not_the_schema'],
+    ['an id with half a character', bytes(JSON.stringify({ ...plain, alert_id: 'a\ud800' })), 'not_the_schema'],
+    ['nesting that nobody can write again', bytes(nested(201)), 'not_the_schema'],
+    ['nesting of 100,000 levels', bytes(nested(100_000)), 'not_the_schema'],
     ['a version from the future', bytes(JSON.stringify({ ...plain, schema_version: 2 })), 'not_the_schema'],
   ])('refuses %s and says why', (_, value, code) => {
     const refuse = () => decodeMessage(alertMessageSchema, value)

@@ -41,7 +41,8 @@ export function problemsOf(error: z.ZodError): Problem[] {
         message: 'is not a known field',
       }))
     }
-    return [{ pointer: pointerOf(issue.path), code: issue.code, message: issue.message }]
+    const code = issue.code === 'custom' ? String(issue.params?.code ?? 'custom') : issue.code
+    return [{ pointer: pointerOf(issue.path), code, message: issue.message }]
   })
 }
 

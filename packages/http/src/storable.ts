@@ -1,3 +1,4 @@
+import { maxJsonDepth } from '@tocsin/contracts/alert'
 import { type Problem, pointerOf } from '@tocsin/contracts/errors'
 
 /**
@@ -5,27 +6,19 @@ import { type Problem, pointerOf } from '@tocsin/contracts/errors'
  * Postgres and `JSON.stringify` run out of stack at some thousand levels. Accepting such a value would only move the
  * failure to where nobody reads the answer.
  */
-const maxDepth = 200
-
-export interface StorableOptions {
-  /** For what is kept as JSON text and not as jsonb: there every text is welcome, and only the depth counts. */
-  anyText?: boolean
-}
-
-export function problemsOfStoring(value: unknown, { anyText = false }: StorableOptions = {}): Problem[] {
+export function problemsOfStoring(value: unknown): Problem[] {
   const problems: Problem[] = []
   const path: PropertyKey[] = []
   const add = (code: string, message: string) => problems.push({ pointer: pointerOf(path), code, message })
 
   const visitText = (text: string) => {
-    if (anyText) return
     if (text.includes('\0')) add('bad_text', 'must not contain the character U+0000')
     else if (!text.isWellFormed()) add('bad_text', 'must not contain half of a surrogate pair')
   }
   const visit = (node: unknown): void => {
     if (typeof node === 'string') visitText(node)
     if (typeof node !== 'object' || node === null) return
-    if (path.length >= maxDepth) return void add('too_deep', `is nested deeper than ${maxDepth} levels`)
+    if (path.length >= maxJsonDepth) return void add('too_deep', `is nested deeper than ${maxJsonDepth} levels`)
     for (const [key, child] of Array.isArray(node) ? node.entries() : Object.entries(node)) {
       path.push(key)
       if (typeof key === 'string') visitText(key)

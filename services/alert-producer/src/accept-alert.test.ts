@@ -49,6 +49,8 @@ describe('acceptAlert', () => {
     ['no severity', { source: 'a', name: 'n' }, ['/3/severity invalid_value']],
     ['an unknown member', { ...plain, sevrity: 'LOW' }, ['/3/sevrity unknown_field']],
     ['a context that is text', { ...plain, context: '{}' }, ['/3/context custom']],
+    ['a problem that Postgres cannot name', { ...plain, dedup_key: 'a\ud800' }, ['/3/dedup_key bad_text']],
+    ['a source that Postgres cannot find', { ...plain, source: 'a\0' }, ['/3/source bad_text']],
     ['a day without time', { ...plain, event_ts: '2026-01-02' }, ['/3/event_ts invalid_format']],
     ['an id that Postgres cannot keep', { ...plain, alert_id: 'a\0' }, ['/3/alert_id bad_text']],
     ['an empty id', { ...plain, alert_id: '' }, ['/3/alert_id too_small']],
@@ -67,7 +69,7 @@ describe('acceptAlert', () => {
     const context = JSON.parse(`{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`)
     expect(acceptAlert({ value: { ...plain, context } }, '')).toMatchObject({
       error_code: 'invalid',
-      problems: [{ code: 'too_deep', pointer: expect.stringMatching(/^\/context\/a\/0/) }],
+      problems: [{ code: 'too_deep', pointer: '/context' }],
     })
   })
 

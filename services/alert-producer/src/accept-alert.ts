@@ -43,9 +43,9 @@ export function acceptAlert(item: Item, pointer: string): AcceptedAlert | Reject
   return rejected('too_large', item.value, [{ pointer, code: 'too_large', message }])
 }
 
-/** The notifications table has the id as text, and the alert as JSON that may contain any text. */
-function problemsOfKeeping({ context, ...texts }: AlertSubmission): Problem[] {
-  return [...problemsOfStoring(texts), ...problemsOfStoring({ context }, { anyText: true })]
+/** The context is kept as JSON that may contain any text; the other texts are looked for and shown. */
+function problemsOfKeeping({ context: _, ...texts }: AlertSubmission): Problem[] {
+  return problemsOfStoring(texts)
 }
 
 /** Told with its id, if it has one that can be told, so that the sender knows which one it was. */

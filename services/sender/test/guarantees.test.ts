@@ -8,7 +8,7 @@ import { testKafka } from '@tocsin/testkit/test-kafka'
 import { expect, onTestFinished } from 'vitest'
 import { claim, record } from '../src/attempts-store.ts'
 import { countLate, createDeliveries, takeDue } from '../src/deliveries-store.ts'
-import { createDeliveryQueue } from '../src/delivery-queue.ts'
+import { createDeliveryQueue, runWorkers } from '../src/delivery-queue.ts'
 import { loseRedisKeys } from './redis-keys.ts'
 import {
   addTeam,
@@ -266,14 +266,42 @@ test('sweeps of several senders take each due delivery once', async ({ database,
 })
 
 test('a job that is in the queue is not added a second time', async ({ environment }) => {
-  const settings = { REDIS_URL: environment.REDIS_URL!, REDIS_TLS_CA: undefined, REDIS_KEY_PREFIX: '' }
-  const redis = connectRedis(settings, log, { patient: true })
-  const queue = createDeliveryQueue(redis, environment.REDIS_KEY_PREFIX!, log)
+  const { queue } = await openQueue(environment)
   const job = { deliveryId: 'dlv_1', attempt: 1 }
   await queue.add([job, job, { ...job, attempt: 2 }])
   await queue.add([job])
   expect(await queue.counts()).toMatchObject({ waiting: 2 })
-  await queue.close()
-  redis.disconnect()
-  await loseRedisKeys(environment)
 })
+
+test('a job that a killed sender left as running does not stand in the way of the one that is added again', async ({
+  environment,
+}) => {
+  const { queue, redis } = await openQueue(environment)
+  const job = { deliveryId: 'dlv_1', attempt: 1 }
+  const stopping = new AbortController()
+  const neverDone = Promise.withResolvers<void>()
+  let runs = 0
+  const work = async () => void (++runs === 1 && (await neverDone.promise))
+  const working = runWorkers(redis, environment.REDIS_KEY_PREFIX!, log, { concurrency: 2, work }, stopping.signal)
+  await queue.add([job])
+  await eventually(async () => expect(await queue.counts()).toMatchObject({ active: 1 }))
+  await queue.add([job])
+  expect(await queue.counts()).toMatchObject({ waiting: 0, active: 1 })
+  await queue.addAgain([job])
+  await eventually(() => expect(runs).toBe(2))
+  neverDone.resolve()
+  stopping.abort()
+  await working
+})
+
+async function openQueue(environment: Record<string, string>) {
+  const settings = { REDIS_URL: environment.REDIS_URL!, REDIS_TLS_CA: undefined, REDIS_KEY_PREFIX: '' }
+  const redis = connectRedis(settings, log, { patient: true })
+  const queue = createDeliveryQueue(redis, environment.REDIS_KEY_PREFIX!, log)
+  onTestFinished(async () => {
+    await queue.close()
+    redis.disconnect()
+    await loseRedisKeys(environment)
+  })
+  return { queue, redis }
+}
