@@ -35,7 +35,7 @@ const theirs: Record<string, readonly string[]> = {
   'json-rules-engine': ['packages/rules'],
   pino: ['packages/runtime'],
   'prom-client': ['packages/runtime'],
-  express: ['packages/http', 'services/rule-service', 'services/alert-producer'],
+  express: ['packages/http'],
   bullmq: ['services/sender'],
   nodemailer: ['services/sender'],
   vitest: ['packages/testkit'],
