@@ -31,19 +31,72 @@ export const errorBodySchema = z.object({
 })
 export type ErrorBody = z.infer<typeof errorBodySchema>
 
+/** Whoever has corrected these sends the body again and is told the next ones. */
+export const problemsMax = 100
+
+/**
+ * Characters of all pointers together. Each pointer repeats the whole way to its place, so that 1 MiB of long names
+ * around many small mistakes would otherwise make 10 GB of them.
+ */
+const pointerCharactersMax = 64 * 1024
+
+/** Problems until there are enough of them; then one more that says so, and whoever looks for them can stop. */
+export class ProblemList implements Iterable<Problem> {
+  readonly #max: number
+  readonly #problems: Problem[] = []
+  #characters = 0
+  #isFull = false
+
+  constructor(max: number = problemsMax) {
+    this.#max = max
+  }
+
+  static of(problems: Iterable<Problem>, max?: number): ProblemList {
+    const list = new ProblemList(max)
+    for (const problem of problems) {
+      if (list.isFull) break
+      list.add(problem)
+    }
+    return list
+  }
+
+  /** True when there was one that found no place. */
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
+  add(problem: Problem): void {
+    if (this.#isFull) return
+    if (this.#problems.length >= this.#max || this.#characters >= pointerCharactersMax) {
+      this.#isFull = true
+      this.#problems.push({ pointer: '', code: 'more_problems', message: 'has more problems than are told here' })
+      return
+    }
+    this.#problems.push(problem)
+    this.#characters += problem.pointer.length
+  }
+
+  [Symbol.iterator](): Iterator<Problem> {
+    return this.#problems.values()
+  }
+}
+
 /** Turns zod's issues into problems with JSON pointers (RFC 6901: `~` and `/` are escaped). */
-export function problemsOf(error: z.ZodError): Problem[] {
-  return error.issues.flatMap(issue => {
+export function problemsOf(error: z.ZodError, max?: number): Problem[] {
+  return [...ProblemList.of(eachProblem(error), max)]
+}
+
+function* eachProblem(error: z.ZodError): Generator<Problem> {
+  for (const issue of error.issues) {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map(key => ({
-        pointer: pointerOf([...issue.path, key]),
-        code: 'unknown_field',
-        message: 'is not a known field',
-      }))
+      for (const key of issue.keys) {
+        yield { pointer: pointerOf([...issue.path, key]), code: 'unknown_field', message: 'is not a known field' }
+      }
+      continue
     }
     const code = issue.code === 'custom' ? String(issue.params?.code ?? 'custom') : issue.code
-    return [{ pointer: pointerOf(issue.path), code, message: issue.message }]
-  })
+    yield { pointer: pointerOf(issue.path), code, message: issue.message }
+  }
 }
 
 export function pointerOf(path: readonly PropertyKey[]): string {

@@ -29,6 +29,7 @@ const routes: Route[] = [
     accepts: [mediaTypes.json, mediaTypes.ndjson],
     POST: request => ({ status: 201, body: jsonOf(request.body) }),
   },
+  { path: '/api/v1/small', limitBytes: 10, POST: request => ({ body: jsonOf(request.body) }) },
   {
     path: '/api/v1/broken/:how',
     GET: request => {
@@ -214,6 +215,8 @@ describe('bodies', () => {
     const body = new Blob([big]).stream()
     const streamed = await call('/api/v1/things/1', { method: 'PUT', headers: json, body, duplex: 'half' } as never)
     await expectError(streamed, 413, 'too_large')
+    const small = await call('/api/v1/small', { method: 'POST', headers: json, body: '"0123456789"' })
+    await expectError(small, 413, 'too_large')
   })
 
   it('422 with a JSON pointer for every problem', async () => {

@@ -1,4 +1,4 @@
-import { type ErrorCode, errorCodes, type Problem, problemsOf } from '@tocsin/contracts/errors'
+import { type ErrorCode, errorCodes, type Problem, ProblemList, problemsOf } from '@tocsin/contracts/errors'
 import { AppError } from '@tocsin/runtime/errors'
 import type { z } from 'zod'
 
@@ -7,10 +7,15 @@ export function refusal(code: ErrorCode, message: string, details: unknown = {})
   return new AppError(code, message, { status: errorCodes[code], details })
 }
 
-/** The body was understood and is wrong: every problem at once, each with its place. */
-export function invalid(problems: readonly Problem[], details: Record<string, unknown> = {}): AppError {
-  const message = problems.length === 1 ? 'one thing is wrong' : `${problems.length} things are wrong`
-  return refusal('invalid', message, { problems, ...details })
+/** The body was understood and is wrong: its problems together, each with its place, and never more than can be read. */
+export function invalid(problems: Iterable<Problem>, details: Record<string, unknown> = {}): AppError {
+  const list = ProblemList.of(problems)
+  const told = [...list]
+  const message = told.length === 1 ? 'one thing is wrong' : `${told.length} things are wrong`
+  return refusal('invalid', list.isFull ? `more than ${told.length - 1} things are wrong` : message, {
+    problems: told,
+    ...details,
+  })
 }
 
 /** The same for a problem at one place, told by whoever knows more than a schema does. */

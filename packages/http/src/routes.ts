@@ -34,6 +34,8 @@ export interface Route extends Partial<Record<Method, Handler>> {
   path: string
   /** Media types of the bodies that it takes; JSON unless told. */
   accepts?: readonly MediaType[]
+  /** Of its largest body; that of the whole API unless told. */
+  limitBytes?: number
 }
 
 const acceptsByMethod: Partial<Record<Method, readonly MediaType[]>> = {
@@ -42,7 +44,8 @@ const acceptsByMethod: Partial<Record<Method, readonly MediaType[]>> = {
   PATCH: [mediaTypes.json, mediaTypes.mergePatch],
 }
 
-export function mountRoute(app: Express, route: Route, limitBytes: number): void {
+export function mountRoute(app: Express, route: Route, apiLimitBytes: number): void {
+  const { limitBytes = apiLimitBytes } = route
   const mounted = app.route(route.path)
   mounted.all((_req, res, next) => {
     contextOf(res).route = route.path

@@ -23,4 +23,13 @@ describe('problemsOfStoring', () => {
     expect(problemsOfStoring(nested(200))).toEqual([])
     expect(problemsOfStoring(nested(100_000))).toEqual([expect.objectContaining({ code: 'too_deep' })])
   })
+
+  it('ends after some problems where each has a long way and there are very many', () => {
+    const name = 'k'.repeat(1_000)
+    const inner = `[${Array(105_000).fill('"\\u0000"').join()}]`
+    const told = problemsOfStoring(JSON.parse(`{"${name}":`.repeat(100) + inner + '}'.repeat(100)))
+    expect(told.at(-1)).toMatchObject({ code: 'more_problems' })
+    expect(JSON.stringify(told).length).toBeLessThan(300_000)
+    expect(problemsOfStoring(Array(105_000).fill('\0'))).toHaveLength(101)
+  })
 })

@@ -1,5 +1,5 @@
 import { maxJsonDepth } from '@tocsin/contracts/alert'
-import { type Problem, pointerOf } from '@tocsin/contracts/errors'
+import { type Problem, ProblemList, pointerOf } from '@tocsin/contracts/errors'
 
 /**
  * JSON that our own stores could not keep. Postgres has no U+0000 in text and no lone surrogates in jsonb, and both
@@ -7,9 +7,9 @@ import { type Problem, pointerOf } from '@tocsin/contracts/errors'
  * failure to where nobody reads the answer.
  */
 export function problemsOfStoring(value: unknown): Problem[] {
-  const problems: Problem[] = []
+  const problems = new ProblemList()
   const path: PropertyKey[] = []
-  const add = (code: string, message: string) => problems.push({ pointer: pointerOf(path), code, message })
+  const add = (code: string, message: string) => problems.add({ pointer: pointerOf(path), code, message })
 
   const visitText = (text: string) => {
     if (text.includes('\0')) add('bad_text', 'must not contain the character U+0000')
@@ -20,6 +20,7 @@ export function problemsOfStoring(value: unknown): Problem[] {
     if (typeof node !== 'object' || node === null) return
     if (path.length >= maxJsonDepth) return void add('too_deep', `is nested deeper than ${maxJsonDepth} levels`)
     for (const [key, child] of Array.isArray(node) ? node.entries() : Object.entries(node)) {
+      if (problems.isFull) return
       path.push(key)
       if (typeof key === 'string') visitText(key)
       visit(child)
@@ -27,5 +28,5 @@ export function problemsOfStoring(value: unknown): Problem[] {
     }
   }
   visit(value)
-  return problems
+  return [...problems]
 }

@@ -1,6 +1,6 @@
 import { alertMessageSchema } from '@tocsin/contracts/messages'
 import { describe, expect, it } from 'vitest'
-import { acceptAlert, maxAlertBytes } from './accept-alert.ts'
+import { acceptAlert, maxAlertBytes, type RejectedAlert } from './accept-alert.ts'
 
 const plain = { severity: 'HIGH', source: 'api', name: 'timeout' }
 
@@ -85,5 +85,12 @@ describe('acceptAlert', () => {
   it('tells the id of a rejected alert, so that its sender knows which one it was', () => {
     expect(acceptAlert({ value: { alert_id: 'a-1' } }, '')).toMatchObject({ alert_id: 'a-1' })
     expect(acceptAlert({ value: { alert_id: 7 } }, '')).not.toHaveProperty('alert_id')
+  })
+
+  it('names ten problems of an alert at most: of ten thousand alerts in a request nobody reads more', () => {
+    const unknown = Object.fromEntries(Array.from({ length: 80 }, (_, index) => [`x${index}`, 0]))
+    const { problems } = acceptAlert({ value: { ...plain, ...unknown } }, '/3') as RejectedAlert
+    expect(problems).toHaveLength(11)
+    expect(problems.at(-1)).toMatchObject({ pointer: '/3', code: 'more_problems' })
   })
 })

@@ -69,6 +69,12 @@ describe('ruleFrom', () => {
     expect(problemsOf(() => ruleFrom({ conditions, source: 'x' }))[0]?.message).toMatch(/one form or the other/)
   })
 
+  it('names 100 problems of conditions that are nothing but problems, and says that there are more', () => {
+    const problems = problemsOf(() => ruleFrom({ name: 'n', conditions: { all: Array(20_000).fill({}) } }))
+    expect(problems).toHaveLength(101)
+    expect(problems.at(-1)?.code).toBe('more_problems')
+  })
+
   it('is not fooled by members that every object inherits', () => {
     const body = JSON.parse('{"name":"n","__proto__":{"conditions":{"all":[]}}}')
     expect(problemsOf(() => ruleFrom(body))[0]?.code).toBe('no_form')

@@ -53,6 +53,19 @@ describe('rules', () => {
     })
   })
 
+  it('413 for a body that is far larger than conditions may be, whichever method brings it', async () => {
+    const { rule_id } = await made({ name: 'x', conditions })
+    const body = { name: 'x', conditions: { all: Array(90_000).fill({}) } }
+    for (const [method, path] of [
+      ['POST', base],
+      ['PUT', `${base}/${rule_id}`],
+      ['PATCH', `${base}/${rule_id}`],
+    ] as const) {
+      const answer = await call(method, path, body)
+      expect([answer.status, answer.body.error_code]).toEqual([413, 'too_large'])
+    }
+  })
+
   it('201 for the short form, kept as written beside the conditions that it means', async () => {
     const short = { severity: 'HIGH', source: '*', name: 'timeout' }
     const rule = await made({ ...short, enabled: false, notify_resolved: false })

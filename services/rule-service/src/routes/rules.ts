@@ -5,6 +5,7 @@ import { pageOf, pageRequest } from '@tocsin/http/paging'
 import { checked } from '@tocsin/http/problems'
 import type { ApiRequest, Route } from '@tocsin/http/routes'
 import type { Database } from '@tocsin/postgres/database'
+import { limits } from '@tocsin/rules/language'
 import { noSuch } from '../not-found.ts'
 import type { Relay } from '../relay.ts'
 import { createdAnswer, noContent, resourceAnswer } from '../resource-answer.ts'
@@ -12,6 +13,12 @@ import { anyObject, patchedRule, type RuleDefinition, ruleFrom } from '../rule-f
 import type { LiveReader } from '../rule-live.ts'
 import { changeRule, deleteRule, findRule, insertRule, listRules, type RuleRow } from '../rules-store.ts'
 import { findTeam } from '../teams-store.ts'
+
+/**
+ * Four times what `conditions` may have in characters: for letters of several bytes and for people who indent. The rest
+ * of a rule is small.
+ */
+const limitBytes = 4 * limits.size
 
 export interface RuleRoutesOptions {
   database: Database
@@ -30,6 +37,7 @@ export function ruleRoutes({ database, relay, readLive }: RuleRoutesOptions): Ro
   return [
     {
       path: '/api/v1/teams/:team/rules',
+      limitBytes,
       GET: async request => {
         const teamId = request.param('team')
         const page = pageRequest(request.query, 'rules')
@@ -46,6 +54,7 @@ export function ruleRoutes({ database, relay, readLive }: RuleRoutesOptions): Ro
     },
     {
       path: '/api/v1/teams/:team/rules/:rule',
+      limitBytes,
       GET: async request => {
         const [teamId, ruleId] = [request.param('team'), request.param('rule')]
         const row = await findRule(database, teamId, ruleId)
