@@ -28,7 +28,7 @@ export async function prepareStack(home: Home, env: NodeJS.ProcessEnv, report: R
 
 async function prepareDatabase(home: Home, env: NodeJS.ProcessEnv, report: Report): Promise<string> {
   const settings = settingsIn(postgresSettings, env)
-  const applied = await migrate(settings.DATABASE_URL, migrationsFolder)
+  const applied = await migrate(settings, migrationsFolder)
   if (applied.length > 0) report('migrations', applied.join(', '))
   const adminKey = readAdminKey(home) ?? createAdminKey(home)
   const database = new Database(settings, createLogger('supervisor', 'silent'))

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import type { Logger } from '@tocsin/runtime/logger'
 import pg from 'pg'
+import { connectionOptions } from './connection-options.ts'
 import { rethrow } from './postgres-errors.ts'
 import type { PostgresSettings } from './settings.ts'
 
@@ -22,14 +22,11 @@ export class Database implements Queryable {
 
   constructor(settings: PostgresSettings, log: Logger) {
     this.#pool = new pg.Pool({
-      connectionString: settings.DATABASE_URL,
+      ...connectionOptions(settings),
       max: settings.DATABASE_POOL_SIZE,
       connectionTimeoutMillis: connectTimeoutMs,
       query_timeout: queryTimeoutMs,
       application_name: 'tocsin',
-      ...(settings.DATABASE_TLS_CA === undefined
-        ? {}
-        : { ssl: { ca: readFileSync(settings.DATABASE_TLS_CA, 'utf8') } }),
     })
     // An idle connection that the server ends is an event of the pool; unheard, it would end the process.
     this.#pool.on('error', error => log.warn({ error: error.message }, 'an idle Postgres connection was lost'))

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AppError } from '@tocsin/runtime/errors'
 import pg from 'pg'
+import { type ConnectionSettings, connectionOptions } from './connection-options.ts'
 
 /** Any number that nothing else in this database locks. Two migrations at once would otherwise race each other's DDL. */
 const migrationLock = 7_063_2001
@@ -33,9 +34,9 @@ export function readMigrations(folder: string): Migration[] {
 }
 
 /** Runs what the database does not have yet, each file in a transaction of its own. Gives the names of those it ran. */
-export async function migrate(databaseUrl: string, folder: string): Promise<string[]> {
+export async function migrate(settings: ConnectionSettings, folder: string): Promise<string[]> {
   const migrations = readMigrations(folder)
-  const client = new pg.Client({ connectionString: databaseUrl, application_name: 'tocsin migrate' })
+  const client = new pg.Client({ ...connectionOptions(settings), application_name: 'tocsin migrate' })
   await client.connect()
   try {
     await client.query('SELECT pg_advisory_lock($1)', [migrationLock])

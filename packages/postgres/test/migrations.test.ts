@@ -36,19 +36,19 @@ async function schemaOf(url: string): Promise<unknown> {
 
 test('an empty database gets every migration once, and nothing the second time', async () => {
   const url = await emptyDatabase()
-  expect(await migrate(url, migrationsFolder)).toEqual(names)
-  expect(await migrate(url, migrationsFolder)).toEqual([])
+  expect(await migrate({ DATABASE_URL: url }, migrationsFolder)).toEqual(names)
+  expect(await migrate({ DATABASE_URL: url }, migrationsFolder)).toEqual([])
 })
 
 test.each(names.map((_, index) => index + 1))(
   'a database %i release(s) behind ends with the schema of a new one, its rows kept',
   async behind => {
     const [old, fresh] = [await emptyDatabase(), await emptyDatabase()]
-    await migrate(old, olderRelease(behind))
+    await migrate({ DATABASE_URL: old }, olderRelease(behind))
     const database = openDatabase(old)
     if (behind < names.length) await database.query(`INSERT INTO teams (team_id, name) VALUES ('kept', 'Kept')`)
-    expect(await migrate(old, migrationsFolder)).toEqual(names.slice(-behind))
-    await migrate(fresh, migrationsFolder)
+    expect(await migrate({ DATABASE_URL: old }, migrationsFolder)).toEqual(names.slice(-behind))
+    await migrate({ DATABASE_URL: fresh }, migrationsFolder)
     expect(await schemaOf(old)).toEqual(await schemaOf(fresh))
     if (behind < names.length) expect((await database.query('SELECT FROM teams')).rowCount).toBe(1)
     await database.close()
@@ -57,7 +57,7 @@ test.each(names.map((_, index) => index + 1))(
 
 test('several that migrate at the same time run each file once between them', async () => {
   const url = await emptyDatabase()
-  const ran = await Promise.all([1, 2, 3, 4].map(() => migrate(url, migrationsFolder)))
+  const ran = await Promise.all([1, 2, 3, 4].map(() => migrate({ DATABASE_URL: url }, migrationsFolder)))
   expect(ran.flat().toSorted()).toEqual(names)
 })
 
@@ -66,21 +66,21 @@ test('a migration that fails leaves nothing of itself, and is named', async () =
   const next = `${String(readdirSync(folder).length + 1).padStart(4, '0')}_broken.sql`
   writeFileSync(join(folder, next), 'CREATE TABLE half_made (id int); SELECT 1/0;')
   const url = await emptyDatabase()
-  await expect(migrate(url, folder)).rejects.toThrow(`${next}: division by zero`)
+  await expect(migrate({ DATABASE_URL: url }, folder)).rejects.toThrow(`${next}: division by zero`)
   expect(JSON.stringify(await schemaOf(url))).not.toContain('half_made')
-  expect(await migrate(url, migrationsFolder)).toEqual([])
+  expect(await migrate({ DATABASE_URL: url }, migrationsFolder)).toEqual([])
 })
 
 test('a file that changed after it ran is refused', async () => {
   const folder = olderRelease(0)
   const url = await emptyDatabase()
-  await migrate(url, folder)
+  await migrate({ DATABASE_URL: url }, folder)
   writeFileSync(join(folder, names[0]!), 'SELECT 1')
-  await expect(migrate(url, folder)).rejects.toThrow('add a new migration instead')
+  await expect(migrate({ DATABASE_URL: url }, folder)).rejects.toThrow('add a new migration instead')
 })
 
 test('a database that is ahead of the code is refused', async () => {
   const url = await emptyDatabase()
-  await migrate(url, migrationsFolder)
-  await expect(migrate(url, olderRelease(1))).rejects.toThrow('run the newer version')
+  await migrate({ DATABASE_URL: url }, migrationsFolder)
+  await expect(migrate({ DATABASE_URL: url }, olderRelease(1))).rejects.toThrow('run the newer version')
 })

@@ -20,7 +20,7 @@ async function template(admin: Database): Promise<string> {
     // Under another name until it is whole: a run that dies in between leaves no half-made template behind.
     const draft = `${name}_${randomBytes(4).toString('hex')}`
     await admin.query(`CREATE DATABASE ${draft}`)
-    await migrate(databaseUrl(draft), migrationsFolder)
+    await migrate({ DATABASE_URL: databaseUrl(draft) }, migrationsFolder)
     await admin.query(`ALTER DATABASE ${draft} RENAME TO ${name}`)
   })
   return name
