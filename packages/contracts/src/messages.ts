@@ -40,6 +40,8 @@ export const matchSchema = z.object({
   team_id: z.string(),
   alert: alertSchema,
   rules: z.array(matchedRuleSchema).min(1),
+  /** More rules of the same match come in the next record of the same key: all of them would not fit into one. */
+  more_rules: z.literal(true).optional(),
   snapshot_version: z.number().int(),
   matched_at: timestamp,
 })

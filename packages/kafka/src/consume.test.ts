@@ -5,7 +5,7 @@ import { metrics } from '@tocsin/runtime/metrics'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type ConsumeOptions, consume, type Event, type Stage } from './consume.ts'
-import type { Rejection } from './failure.ts'
+import { failed, type Rejection } from './failure.ts'
 import { createMemorySource } from './memory-source.ts'
 
 const place = { topic: 'alerts.new', partition: 0 }
@@ -165,6 +165,35 @@ describe('consume', () => {
     expect(rejected[0]?.failure.error).toBe(bug)
     expect(rejected[0]?.failure.attempts).toBeGreaterThan(1)
     expect(committed()).toBe(10)
+  })
+
+  it('tells the dead letters of a record that is handled but for a part, and handles nothing again', async () => {
+    const source = createMemorySource()
+    source.publish(place, { value: '{"n":1}' }, { value: '{"n":2}' })
+    const stop = new AbortController()
+    const rejected: Rejection[] = []
+    const calls: number[] = []
+    const stage: Stage<In> = {
+      name: 'test',
+      decode: record => decodeMessage(schema, record.value),
+      async handle(events) {
+        calls.push(events.length)
+        return [{ record: events[1]!.record, failure: failed(undefined, final()) }]
+      },
+    }
+    const running = consume(source, stage, {
+      log: createLogger('test', 'silent'),
+      stopping: stop.signal,
+      reject: async all => {
+        expect(source.committed(place)).toBe(0)
+        rejected.push(...all)
+      },
+    })
+    await source.drained()
+    stop.abort()
+    await running
+    expect(calls).toEqual([2])
+    expect(rejected.map(({ record }) => record.offset)).toEqual([1])
   })
 
   it('gives an event that is alone a second chance before it is rejected', async () => {

@@ -19,9 +19,11 @@ export interface Stage<In> {
   /**
    * A batch of one partition, in order, never empty. May see an event twice: after a crash, and when a batch is
    * taken apart to find the event that fails. An AppError says whether to call again; `stopping` fires when the
-   * partition is to be given up: finish what is in flight, and wait for nothing.
+   * partition is to be given up: finish what is in flight, and wait for nothing. May give records of the batch that
+   * are done but for a part that never can be: they are told to the dead letters, and the batch counts as handled.
    */
-  handle(events: readonly Event<In>[], stopping: AbortSignal): Promise<void>
+  // biome-ignore lint/suspicious/noConfusingVoidType: most stages handle everything or throw, and so give nothing
+  handle(events: readonly Event<In>[], stopping: AbortSignal): Promise<readonly Rejection[] | void>
 }
 
 export interface ConsumeOptions {
@@ -43,6 +45,7 @@ class GivenUp extends Error {}
  * | what happened                | what the loop does                                                            |
  * | ---------------------------- | ----------------------------------------------------------------------------- |
  * | handled                      | commit up to the last record of the batch                                     |
+ * | handled but for a part       | reject the records that the handler names, commit                             |
  * | bytes are no valid event     | reject, go on                                                                 |
  * | AppError, retryable          | back off with jitter, the same batch again, for ever; nothing committed       |
  * | AppError, not retryable      | halve the batch until the culprit is alone, reject it, go on                  |
@@ -116,7 +119,7 @@ class BatchHandler<In> {
     rejections: Rejection[],
     before: Failure | undefined,
   ): Promise<void> {
-    const failure = await this.#handleWhole(events, batch, before)
+    const failure = await this.#handleWhole(events, batch, rejections, before)
     if (failure === undefined) {
       this.#handleBugs.success()
       this.#meters.handled(events.length)
@@ -137,12 +140,13 @@ class BatchHandler<In> {
   async #handleWhole(
     events: readonly Event<In>[],
     { handover, topic, partition }: Batch,
+    rejections: Rejection[],
     before: Failure | undefined,
   ): Promise<Failure | undefined> {
     let failure = before
     for (;;) {
       try {
-        await this.#stage.handle(events, handover)
+        rejections.push(...((await this.#stage.handle(events, handover)) ?? []))
         return undefined
       } catch (error) {
         // Whatever fails while the handler is told to stop may fail because of that.

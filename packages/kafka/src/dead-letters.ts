@@ -1,6 +1,7 @@
 import type { DeadLetter } from '@tocsin/contracts/dead-letter'
-import { AppError, messageOf } from '@tocsin/runtime/errors'
+import { messageOf } from '@tocsin/runtime/errors'
 import { codeOf, type Reject, type Rejection } from './failure.ts'
+import { MessagesRefused } from './kafka-errors.ts'
 import type { OutgoingMessage, Producer } from './producer.ts'
 import type { KafkaRecord } from './source.ts'
 
@@ -25,18 +26,10 @@ export function createDeadLetters(producer: Producer, options: DeadLettersOption
     try {
       await send(rejections, false)
     } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'kafka_record_too_large') throw error
+      if (!(error instanceof MessagesRefused) || error.code !== 'kafka_record_too_large') throw error
       // A record that fits into its own topic but not into this one must not block its partition for ever.
-      for (const rejection of rejections) await sendAlone(rejection)
-    }
-  }
-
-  async function sendAlone(rejection: Rejection): Promise<void> {
-    try {
-      await send([rejection], false)
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'kafka_record_too_large') throw error
-      await send([rejection], true)
+      const tooLarge = error.refused.map(({ index }) => rejections[index]!)
+      await send(tooLarge, true)
     }
   }
 }

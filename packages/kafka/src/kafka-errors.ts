@@ -6,6 +6,23 @@ interface KafkajsError extends Error {
   errors?: Error[]
 }
 
+export interface Refused {
+  /** Which of the messages given to `send`. */
+  index: number
+  error: AppError
+}
+
+/** Kafka refuses these messages whenever they come; the others of the same `send` are written. */
+export class MessagesRefused extends AppError {
+  readonly refused: readonly Refused[]
+
+  constructor(refused: readonly [Refused, ...Refused[]]) {
+    const [{ error }] = refused
+    super(error.code, `${refused.length} refused; the first: ${error.message}`, { cause: error })
+    this.refused = refused
+  }
+}
+
 /** Broker answers that are about the record itself: the same record will get the same answer. */
 const aboutTheRecord: Record<string, string> = {
   MESSAGE_TOO_LARGE: 'kafka_record_too_large',

@@ -3,6 +3,7 @@ import { AppError } from '@tocsin/runtime/errors'
 import { counter, histogramSeconds } from '@tocsin/runtime/metrics'
 import type { KafkaClient } from './client.ts'
 import type { Compression } from './codecs.ts'
+import { MessagesRefused, type Refused } from './kafka-errors.ts'
 import { type Addressed, ProduceRequests } from './kafkajs-producer.ts'
 
 export interface OutgoingMessage {
@@ -25,7 +26,7 @@ export interface Producer {
   /**
    * Resolves when every replica in sync has every message, with the place of each, in the order given. Rejects with
    * an AppError: retryable (`kafka_unavailable`, `kafka_topic_missing`, …) when the deadline passed, and then nobody
-   * knows whether some messages are in the log; not retryable (`kafka_record_too_large`, …) when a message is refused.
+   * knows whether some messages are in the log; MessagesRefused when Kafka refuses some, and then all others are there.
    */
   send(messages: readonly OutgoingMessage[]): Promise<SentMessage[]>
   /** Waits for what was sent, within its deadline, and disconnects. */
@@ -65,9 +66,10 @@ export function createProducer(client: KafkaClient, options: ProducerOptions = {
   return new BatchingProducer(client, options)
 }
 
-/** One `send`: settled by the last of its messages, by the first refusal, or by its deadline. */
+/** One `send`: settled by the last of its messages, or by its deadline. */
 interface Send {
   places: (SentMessage | undefined)[]
+  refused: Refused[]
   missing: number
   settled: boolean
   resolve(): void
@@ -104,12 +106,21 @@ class BatchingProducer implements Producer {
     if (this.#closing.signal.aborted) throw unavailable('the producer is closed')
     if (this.#queuedBytes > this.#queuedBytesMax) throw unavailable(`${this.#queuedBytes} bytes wait to be published`)
     const { promise, resolve, reject } = Promise.withResolvers<SentMessage[]>()
-    const send: Send = { places: [], missing: messages.length, settled: false, resolve: done, reject: failed }
+    const send: Send = {
+      places: [],
+      refused: [],
+      missing: messages.length,
+      settled: false,
+      resolve: done,
+      reject: failed,
+    }
     const deadline = setTimeout(
       () => failed(send.lastFailure ?? unavailable(`no acknowledgement within ${this.#deadlineMs} ms`)),
       this.#deadlineMs,
     )
     function done() {
+      const [first, ...more] = send.refused
+      if (first) return failed(new MessagesRefused([first, ...more]))
       if (send.settled) return
       send.settled = true
       clearTimeout(deadline)
@@ -210,7 +221,7 @@ class BatchingProducer implements Producer {
   /** A refusal hits all who share the request: halve it until the culprit is alone. Left before right keeps the order. */
   async #isolate(entries: readonly Entry[], error: AppError): Promise<void> {
     const [only] = entries
-    if (entries.length === 1 && only) return only.send.reject(error)
+    if (entries.length === 1 && only) return refuse(only, error)
     const middle = entries.length >> 1
     await this.#deliver(entries.slice(0, middle))
     await this.#deliver(entries.slice(middle))
@@ -221,8 +232,12 @@ const neverAborted = new AbortController().signal
 
 function settle({ send, index }: Entry, place: SentMessage): void {
   send.places[index] = place
-  send.missing--
-  if (send.missing === 0) send.resolve()
+  if (--send.missing === 0) send.resolve()
+}
+
+function refuse({ send, index }: Entry, error: AppError): void {
+  send.refused.push({ index, error })
+  if (--send.missing === 0) send.resolve()
 }
 
 function unavailable(reason: string): AppError {

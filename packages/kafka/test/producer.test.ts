@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '@tocsin/runtime/errors'
 import { describe, expect } from 'vitest'
+import { MessagesRefused } from '../src/kafka-errors.ts'
 import { createProducer, type SentMessage } from '../src/producer.ts'
 import { makeTopic, readAll, test } from './broker.ts'
 import { connect } from './connect.ts'
@@ -60,6 +61,22 @@ describe('producer', () => {
     expect(reason).toMatchObject({ code: 'kafka_record_too_large', retryable: false })
     const values = Array.from((await readAll(client, topic)).values(), ({ value }) => value?.toString())
     expect(new Set(values)).toEqual(new Set([0, 1, 2, 3, 5, 6, 7, 8].map(n => `small ${n}`)))
+  })
+
+  test('writes everything of a send but what is refused, in order, and says which that was', async ({
+    client,
+    producer,
+  }) => {
+    const topic = await makeTopic(client, 'partly')
+    const huge = new Set([0, 4, 8])
+    const value = (n: number) => (huge.has(n) ? Buffer.alloc(3_000_000, 'x') : `small ${n}`)
+    const messages = Array.from({ length: 9 }, (_, n) => ({ topic, key: 'same', value: value(n) }))
+    const reason = await producer.send(messages).catch(error => error)
+    expect(reason).toBeInstanceOf(MessagesRefused)
+    expect(reason).toMatchObject({ code: 'kafka_record_too_large', retryable: false })
+    expect(reason.refused.map(({ index }: { index: number }) => index).toSorted()).toEqual([0, 4, 8])
+    const values = Array.from((await readAll(client, topic)).values(), record => record.value?.toString())
+    expect([...new Set(values)]).toEqual([1, 2, 3, 5, 6, 7].map(n => `small ${n}`))
   })
 
   test('says that a topic is missing, without holding up the others', async ({ client, producer }) => {

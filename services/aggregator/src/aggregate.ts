@@ -19,7 +19,8 @@ export interface IncomingMatch {
 /**
  * Matches become notifications, each (team, alert) one. The order of the steps is the guarantee: row first, then the
  * record, then the mark, then (in `consume`) the offset. A crash between two steps leaves either the offset behind or
- * the row pending, and both are taken up again; what is then published twice is one row to the sender.
+ * the row pending, and both are taken up again; what is then published twice is one row to the sender. A row whose match
+ * has more rules to come stays pending until they are there: whom the sender tells is decided by the rules that it finds.
  */
 export function createAggregate(db: Database, producer: Producer, topic: string): Stage<IncomingMatch> {
   return {
@@ -34,8 +35,10 @@ export function createAggregate(db: Database, producer: Producer, topic: string)
       notifications.inc({ outcome: 'created' }, created)
       notifications.inc({ outcome: 'merged' }, merged)
       notifications.inc({ outcome: 'repeated' }, events.length - created - merged)
-      await handOver(db, producer, topic, withSources(pending, incoming))
-      handedOver.inc({ by: 'aggregate' }, pending.length)
+      const whole = incoming.filter(({ match }) => !match.more_rules)
+      const handOvers = withSources(pending, whole)
+      await handOver(db, producer, topic, handOvers)
+      handedOver.inc({ by: 'aggregate' }, handOvers.length)
     },
   }
 }

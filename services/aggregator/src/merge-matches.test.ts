@@ -36,6 +36,18 @@ test('rules of the same alert come together, each once', () => {
   expect(summary(mergeMatches(items))).toEqual(['a 1 r1 r2 r3 r4'])
 })
 
+test('more rules are to come until the last part is there, wherever it stands', () => {
+  const first = item('a', '1', 'r1')
+  const part = { match: { ...first.match, more_rules: true as const } }
+  const last = item('a', '1', 'r2')
+  const more = (...items: { match: Match }[]) => mergeMatches(items).map(({ match }) => match.more_rules)
+  expect(more(part)).toEqual([true])
+  expect(more(part, part)).toEqual([true])
+  expect(more(part, last)).toEqual([undefined])
+  expect(more(last, part)).toEqual([undefined])
+  expect(more(part, last, part)).toEqual([undefined])
+})
+
 test('ids that look alike when put together stay apart', () => {
   expect(mergeMatches([item('a', 'b c', 'r'), item('a b', 'c', 'r'), item('a', 'b","c', 'r')])).toHaveLength(3)
 })

@@ -83,6 +83,31 @@ test('rules that match the same alert later are merged into the row and send not
   expect(await alertIdsUntilNow(kafka, ready)).toEqual([alert.alert_id])
 })
 
+test('a match in several records is one notification with all its rules, handed over when they are there', async ({
+  database,
+  environment,
+  startAggregator,
+}) => {
+  const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
+  const ready = await readyRecords(kafka)
+  await startAggregator()
+  const [together, apart] = [alertOf({ dedup_key: 'db-1' }), alertOf({ dedup_key: 'db-1' })]
+  const part = (alert: typeof apart, rules: string[]) => ({ ...matchOf(alert, rules), more_rules: true as const })
+  const rulesOf = async (alertId: string) =>
+    (await database.query<Row>(allRows)).rows
+      .filter(row => row.alert_id === alertId)
+      .map(row => [row.status, ...row.rules.map(rule => rule.rule_id)])
+
+  await publishMatches(kafka, [part(together, ['r1']), part(together, ['r2']), matchOf(together, ['r3'])])
+  await publishMatches(kafka, [part(apart, ['r1']), part(apart, ['r2'])])
+  await eventually(async () => expect(await rulesOf(apart.alert_id)).toEqual([['pending', 'r1', 'r2']]))
+  await publishMatches(kafka, [matchOf(apart, ['r3'])])
+  expect(await alertIdsUntilNow(kafka, ready)).toEqual([together.alert_id, apart.alert_id])
+  for (const alert of [together, apart]) {
+    await eventually(async () => expect(await rulesOf(alert.alert_id)).toEqual([['ready', 'r1', 'r2', 'r3']]))
+  }
+})
+
 test('the same alert concerns two teams: each has a notification of its own', async ({
   environment,
   startAggregator,

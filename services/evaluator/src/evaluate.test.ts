@@ -42,6 +42,43 @@ describe('one record per team and alert', () => {
   })
 })
 
+describe('a team with more rules for one alert than a record can hold', () => {
+  const endpoint_ids = Array.from({ length: 20 }, (_, index) => `end_${index}${'x'.repeat(30)}`)
+  const many = Array.from({ length: 1_500 }, (_, index) => ({
+    ...rule(`r${index}`, 'payments', 'severity', 'HIGH'),
+    name: 'ü'.repeat(80),
+    endpoint_ids,
+  }))
+
+  test('gets several in a row, with the same key, each rule once; the other teams are not concerned', async () => {
+    const rules = await liveRules([...many, rule('other', 'search', 'severity', 'HIGH')])
+    const records = evaluate(rules, [incoming()], matchedAt)
+    const own = records.filter(record => record.team === 'payments')
+    expect(own.length).toBeGreaterThan(4)
+    expect(records.slice(0, own.length)).toEqual(own)
+    expect(new Set(own.map(record => record.key))).toEqual(new Set(['payments:a1']))
+    const told = own.flatMap(record => decoded(record).rules.map(one => one.rule_id))
+    expect(told.toSorted()).toEqual(many.map(one => one.rule_id).toSorted())
+    expect(decoded(records.at(-1)!)).toMatchObject({ team_id: 'search', rules: [{ rule_id: 'other' }] })
+  })
+
+  test('each fits into a broker’s record beside the largest alert, and all but the last say that there is more', async () => {
+    const rules = await liveRules(many)
+    const records = evaluate(rules, [incoming({ context: { text: 'x'.repeat(512 * 1024) } })], matchedAt)
+    for (const record of records) expect(Buffer.byteLength(record.value)).toBeLessThan(800 * 1024)
+    expect(records.map(record => decoded(record).more_rules)).toEqual(
+      records.map((_, index) => (index < records.length - 1 ? true : undefined)),
+    )
+  })
+
+  test('a rule that is larger than that by itself has a record for itself', async () => {
+    const large = { ...rule('large', 'payments', 'severity', 'HIGH'), name: 'x'.repeat(300_000) }
+    const rules = await liveRules([large, { ...large, rule_id: 'large too' }])
+    const records = evaluate(rules, [incoming()], matchedAt)
+    expect(records.map(record => decoded(record).rules.length)).toEqual([1, 1])
+  })
+})
+
 describe('a record is a match of the contract', () => {
   test('with the whole alert, the rules as they were matched, and the snapshot they came from', async () => {
     const alert = { alert_id: 'a"1', dedup_key: 'disk\n', context: { 'k"': [1, { deep: 'Ü ' }], __proto__x: null } }

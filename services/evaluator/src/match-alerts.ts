@@ -1,13 +1,15 @@
-import type { Stage } from '@tocsin/kafka/consume'
+import type { Event, Stage } from '@tocsin/kafka/consume'
+import { failed, type Rejection } from '@tocsin/kafka/failure'
+import { MessagesRefused } from '@tocsin/kafka/kafka-errors'
 import type { Producer } from '@tocsin/kafka/producer'
 import { AppError } from '@tocsin/runtime/errors'
 import { counter } from '@tocsin/runtime/metrics'
 import { decodeAlert, type IncomingAlert } from './decode-alert.ts'
-import { evaluate } from './evaluate.ts'
+import { evaluate, type MatchRecord } from './evaluate.ts'
 import type { LiveRules } from './live-rules.ts'
 
 const alertsTotal = counter('tocsin_alerts_evaluated_total', 'Alerts matched against the rules, repeats included')
-const matchesTotal = counter('tocsin_matches_total', 'Matches published, one per team and alert, repeats included')
+const matchesTotal = counter('tocsin_matches_total', 'Records of matches published, repeats included')
 
 export interface MatchAlertsOptions {
   cache: { readonly current: LiveRules | undefined }
@@ -16,7 +18,10 @@ export interface MatchAlertsOptions {
   topic: string
 }
 
-/** `alerts.new` → `alerts.matched`. A batch is done when all its matches are acknowledged. */
+/**
+ * `alerts.new` → `alerts.matched`. A batch is done when all its matches are acknowledged. One that Kafka refuses is its
+ * team's loss alone: the alert is told to the dead letters, and the matches of all others are written.
+ */
 export function matchAlerts({ cache, producer, topic }: MatchAlertsOptions): Stage<IncomingAlert> {
   return {
     name: 'match alerts',
@@ -27,9 +32,39 @@ export function matchAlerts({ cache, producer, topic }: MatchAlertsOptions): Sta
       if (rules === undefined) throw new AppError('no_snapshot', 'there are no rules yet', { retryable: true })
       const alerts = events.map(event => event.value)
       const records = evaluate(rules, alerts, new Date())
-      if (records.length > 0) await producer.send(records.map(record => ({ topic, ...record })))
+      const refused = await publish(records)
       alertsTotal.inc(alerts.length)
-      matchesTotal.inc(records.length)
+      matchesTotal.inc(records.length - refused.length)
+      return toRejections(refused, events)
     },
   }
+
+  async function publish(records: readonly MatchRecord[]): Promise<RefusedMatch[]> {
+    if (records.length === 0) return []
+    try {
+      await producer.send(records.map(record => ({ topic, ...record })))
+      return []
+    } catch (error) {
+      if (!(error instanceof MessagesRefused)) throw error
+      return error.refused.map(refusal => ({ match: records[refusal.index]!, error: refusal.error }))
+    }
+  }
+}
+
+interface RefusedMatch {
+  match: MatchRecord
+  error: AppError
+}
+
+/** One for an alert, whatever it lacks: dead letters are told apart by the record that they are about. */
+function toRejections(refused: readonly RefusedMatch[], events: readonly Event<IncomingAlert>[]): Rejection[] {
+  return Array.from(
+    Map.groupBy(refused, ({ match }) => match.alertIndex),
+    ([alertIndex, ofAlert]) => {
+      const teams = new Set(ofAlert.map(({ match }) => match.team))
+      const { code, message } = ofAlert[0]!.error
+      const error = new AppError(code, `not told to ${[...teams].join(', ')}: ${message}`)
+      return { record: events[alertIndex]!.record, failure: failed(undefined, error) }
+    },
+  )
 }

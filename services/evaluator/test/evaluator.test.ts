@@ -72,6 +72,52 @@ describe('alerts become matches', () => {
     })
   })
 
+  test('a team with more rules than a record can hold is told all of them, and costs no other team anything', async ({
+    startEvaluator,
+    publishRules,
+    publishAlerts,
+    matched,
+  }) => {
+    const endpoint_ids = Array.from({ length: 20 }, (_, index) => `end_${index}${'x'.repeat(30)}`)
+    const many = Array.from({ length: 1_500 }, (_, index) => rule(`rul_${index}`, { endpoint_ids }))
+    await publishRules(1, [...many, rule('rul_other', { team_id: 'search' })])
+    await startEvaluator().untilReady()
+    await publishAlerts(alert('a1'), alert('a2'))
+
+    const told = (team: string, alertId: string) =>
+      matches(matched)
+        .filter(match => match.team_id === team && match.alert.alert_id === alertId)
+        .flatMap(match => match.rules.map(one => one.rule_id))
+    await eventually(() => {
+      for (const id of ['a1', 'a2']) {
+        expect(new Set(told('payments', id)).size).toBe(1_500)
+        expect(told('search', id)).toContain('rul_other')
+      }
+    })
+  })
+
+  test('a match that is larger than a record may be is a dead letter, and the others of its alert are written', async ({
+    startEvaluator,
+    publishRules,
+    publishAlerts,
+    environment,
+    matched,
+  }) => {
+    const endpoint_ids = Array.from({ length: 100 }, (_, index) => `end_${index}${'x'.repeat(2_000)}`)
+    await publishRules(1, [rule('rul_large', { endpoint_ids }), rule('rul_small', { team_id: 'search' })])
+    await startEvaluator().untilReady()
+    await using letters = await readTopic(`${environment.KAFKA_TOPIC_PREFIX}dead.letters`)
+    await publishAlerts(alert('large', { context: { text: 'x'.repeat(900_000) } }), alert('small'))
+
+    await eventually(() => {
+      const told = new Set(matches(matched).map(match => `${match.team_id} ${match.alert.alert_id}`))
+      expect([...told].toSorted()).toEqual(['payments small', 'search large', 'search small'])
+      expect(letters.records.map(record => JSON.parse(record.value).error)).toEqual([
+        { code: 'kafka_record_too_large', message: expect.stringContaining('not told to payments: ') },
+      ])
+    })
+  })
+
   test('an evaluator that stops in the middle loses no alert', async ({
     startEvaluator,
     publishRules,
