@@ -36,6 +36,13 @@ export const processSettings = (port: number) => ({
   STOP_GRACE_MS: durationMs().default(10_000).describe('how long a stop may take before the process gives up'),
 })
 
+/** Of the service that takes the URLs of webhooks and of the one that calls them: to allow it in one alone is no use. */
+export const webhookSettings = {
+  ALLOW_LOOPBACK_WEBHOOKS: flag()
+    .default(false)
+    .describe('whether webhooks may go to this very machine, and there over plain http; for local runs only'),
+}
+
 export type SettingsShape = Record<string, z.ZodType>
 export type Settings<Shape extends SettingsShape> = Readonly<z.infer<z.ZodObject<Shape>>>
 

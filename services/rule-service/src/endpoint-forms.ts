@@ -1,15 +1,11 @@
 import { type EndpointCreate, endpointCreateSchema } from '@tocsin/contracts/http'
+import { type WebhookUrlRules, webhookUrlProblem } from '@tocsin/contracts/webhook-url'
 import { checked, invalidAt } from '@tocsin/http/problems'
-import { webhookUrlProblem } from './webhook-url.ts'
-
-export interface EndpointRules {
-  allowLoopback: boolean
-}
 
 /** A whole endpoint as a caller wrote it: for POST, PUT, and for what a PATCH leads to. */
-export function endpointFrom(body: unknown, { allowLoopback }: EndpointRules): EndpointCreate {
+export function endpointFrom(body: unknown, rules: WebhookUrlRules): EndpointCreate {
   const endpoint = checked(endpointCreateSchema, body)
-  const problem = endpoint.kind === 'webhook' ? webhookUrlProblem(endpoint.url, { allowLoopback }) : undefined
+  const problem = endpoint.kind === 'webhook' ? webhookUrlProblem(endpoint.url, rules) : undefined
   if (problem !== undefined) throw invalidAt('/url', 'bad_url', problem)
   return endpoint
 }

@@ -1,7 +1,14 @@
 import { kafkaSettings } from '@tocsin/kafka/settings'
 import { postgresSettings } from '@tocsin/postgres/settings'
 import { redisSettings } from '@tocsin/redis/settings'
-import { count, durationMs, flag, processSettings, readSettings, type Settings } from '@tocsin/runtime/config'
+import {
+  count,
+  durationMs,
+  processSettings,
+  readSettings,
+  type Settings,
+  webhookSettings,
+} from '@tocsin/runtime/config'
 import { z } from 'zod'
 
 export const settings = {
@@ -19,9 +26,7 @@ export const settings = {
     .regex(/^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/, 'must be an address, or a name and an <address>')
     .default('Tocsin <tocsin@localhost>')
     .describe('who mails are from'),
-  ALLOW_LOOPBACK_WEBHOOKS: flag()
-    .default(false)
-    .describe('call webhooks on loopback, over plain http too: for machines of developers only'),
+  ...webhookSettings,
   SENDER_CONCURRENCY: count().default(50).describe('attempts that one sender makes at the same time'),
   SWEEP_INTERVAL_MS: durationMs().default(500).describe('how often to look for deliveries that are due'),
   JOB_LEASE_MS: durationMs()

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { EndpointCreate, EndpointResource } from '@tocsin/contracts/http'
+import type { WebhookUrlRules } from '@tocsin/contracts/webhook-url'
 import { storableJsonOf } from '@tocsin/http/body'
 import { requireMatch } from '@tocsin/http/etag'
 import { pageOf, pageRequest } from '@tocsin/http/paging'
 import { checked } from '@tocsin/http/problems'
 import type { ApiRequest, Route } from '@tocsin/http/routes'
 import type { Database } from '@tocsin/postgres/database'
-import { type EndpointRules, endpointFrom, requireSameKind } from '../endpoint-forms.ts'
+import { endpointFrom, requireSameKind } from '../endpoint-forms.ts'
 import {
   changeEndpoint,
   deleteEndpoint,
@@ -24,7 +25,7 @@ import { findTeam } from '../teams-store.ts'
 /** As Standard Webhooks has it: 32 random bytes behind a prefix that secret scanners know. */
 const newWebhookSecret = () => `whsec_${randomBytes(32).toString('base64')}`
 
-export function endpointRoutes(database: Database, rules: EndpointRules): Route[] {
+export function endpointRoutes(database: Database, rules: WebhookUrlRules): Route[] {
   const change = async (request: ApiRequest, next: (current: EndpointCreate) => EndpointCreate) => {
     const check = (version: number) => requireMatch(request.headers, version)
     const row = await changeEndpoint(database, request.param('team'), request.param('endpoint'), check, next)

@@ -1,27 +1,23 @@
 import { readFileSync } from 'node:fs'
 import type { WebhookBody } from '@tocsin/contracts/webhook'
+import { type WebhookUrlRules, webhookUrlProblem } from '@tocsin/contracts/webhook-url'
 import { z } from 'zod'
 import { type Channel, type Message, type Outcome, replyText } from '../channel.ts'
 import { post } from './post.ts'
 import { signedHeaders } from './sign.ts'
-import { refusal } from './target.ts'
 import { outcomeOfFailure, verdictOfStatus } from './verdict.ts'
 
 const targetSchema = z.object({ url: z.string() })
 const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
 const userAgent = `Tocsin/${JSON.parse(manifest).version}`
 
-export interface WebhookOptions {
-  allowLoopback: boolean
-}
-
 /** Posts the message under the Standard Webhooks headers. */
-export function createWebhookChannel({ allowLoopback }: WebhookOptions): Channel {
+export function createWebhookChannel(rules: WebhookUrlRules): Channel {
   return {
     async send(message, recipient, timeout) {
       const target = targetSchema.safeParse(recipient.target)
       if (!target.success || recipient.secret === null) return { verdict: 'permanent', errorCode: 'bad_target' }
-      const refused = refusal(target.data.url, allowLoopback)
+      const refused = webhookUrlProblem(target.data.url, rules)
       if (refused !== undefined) return { verdict: 'permanent', errorCode: 'target_refused', reply: refused }
       return attempt(target.data.url, recipient.secret, message, timeout)
     },
