@@ -37,6 +37,51 @@ it('whatever happens, each record ends handled or rejected, in order, and no com
   await fc.assert(property, { numRuns: 300 })
 })
 
+it('no bugs block a partition while good records stand among them, wherever batches begin and whenever it restarts', async () => {
+  const logs = fc.array(fc.array(fc.boolean(), { maxLength: 40 }), { minLength: 1, maxLength: 3 })
+  const restarts = fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 6 })
+  const property = fc.asyncProperty(logs, restarts, fc.integer({ min: 1, max: 12 }), consumeBugs)
+  await fc.assert(property, { numRuns: 200 })
+})
+
+/** Ends when everything is committed. A stop would reject, and a wait for other partitions takes too long. */
+async function consumeBugs(logs: boolean[][], restartAtCalls: number[], batchRecordsMax: number): Promise<void> {
+  const source = createMemorySource({ batchRecordsMax })
+  for (const [partition, log] of logs.entries()) {
+    const records = withoutLongRuns([...log, true], batchRecordsMax)
+    source.publish({ topic, partition }, ...records.map(isGood => ({ value: isGood ? 'good' : 'bad' })))
+  }
+  let stop = new AbortController()
+  let calls = 0
+  const stage: Stage<string> = {
+    name: 'property',
+    decode: ({ value }) => String(value),
+    async handle(events) {
+      if (restartAtCalls.includes(++calls)) stop.abort()
+      if (events.some(({ value }) => value === 'bad')) throw new TypeError('a bug')
+    },
+  }
+  let done = false
+  void source.drained().then(() => {
+    done = true
+    stop.abort()
+  })
+  while (!done) {
+    await consume(source, stage, { log, stopping: stop.signal, reject: async () => {}, bugsWaitMs: 60_000 })
+    stop = new AbortController()
+    await new Promise(setImmediate)
+  }
+}
+
+/** A good record in every batch, also in one that begins anywhere. */
+function withoutLongRuns(log: readonly boolean[], batchRecordsMax: number): boolean[] {
+  let run = 0
+  return log.map(isGood => {
+    run = isGood || run === batchRecordsMax - 1 ? 0 : run + 1
+    return run === 0
+  })
+}
+
 async function consumeAll(
   published: Kind[][],
   plan: { atCall: number; what: Disturbance }[],

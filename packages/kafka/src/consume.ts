@@ -30,8 +30,10 @@ export interface ConsumeOptions {
   log: Logger
   stopping: AbortSignal
   reject: Reject
-  /** So many bugs in a row without a success in between mean that the code is wrong and not the data. */
+  /** So many bugs in a row, of which nothing succeeds in between or beside, mean that the code is wrong and not the data. */
   bugsInARowMax?: number
+  /** How long they wait for a success of other partitions. */
+  bugsWaitMs?: number
   backoff?: BackoffOptions
 }
 
@@ -49,7 +51,7 @@ class GivenUp extends Error {}
  * | bytes are no valid event     | reject, go on                                                                 |
  * | AppError, retryable          | back off with jitter, the same batch again, for ever; nothing committed       |
  * | AppError, not retryable      | halve the batch until the culprit is alone, reject it, go on                  |
- * | any other error              | the same, and count it: several in a row stop the service, nothing committed  |
+ * | any other error              | the same; when nothing else succeeds, stop: nothing committed (see BugStreak) |
  * | stop or handover meanwhile   | return without commit; the next owner reads the batch again                   |
  */
 export async function consume<In>(source: Source, stage: Stage<In>, options: ConsumeOptions): Promise<void> {
@@ -80,8 +82,9 @@ class BatchHandler<In> {
     this.#stage = stage
     this.#options = options
     this.#meters = meters
-    this.#decodeBugs = new BugStreak(options.bugsInARowMax ?? 5)
-    this.#handleBugs = new BugStreak(options.bugsInARowMax ?? 5)
+    const { bugsInARowMax = 5, bugsWaitMs = 5_000 } = options
+    this.#decodeBugs = new BugStreak(bugsInARowMax, bugsWaitMs)
+    this.#handleBugs = new BugStreak(bugsInARowMax, bugsWaitMs)
   }
 
   async handle(batch: Batch): Promise<void> {
@@ -89,8 +92,8 @@ class BatchHandler<In> {
     // committed, which the next run would only write again.
     const rejections: Rejection[] = []
     try {
-      const events = this.#decode(batch, rejections)
-      if (events.length > 0) await this.#handle(events, batch, rejections, undefined)
+      const events = await this.#decode(batch, rejections)
+      if (events.length > 0) rejections.push(...(await this.#handle(events, batch)))
       if (rejections.length > 0) await this.#reject(rejections, batch)
     } catch (error) {
       if (error instanceof GivenUp) return
@@ -99,41 +102,53 @@ class BatchHandler<In> {
     await batch.commit(batch.records.at(-1)!.offset + 1)
   }
 
-  #decode(batch: Batch, rejections: Rejection[]): Event<In>[] {
+  async #decode(batch: Batch, rejections: Rejection[]): Promise<Event<In>[]> {
     const events: Event<In>[] = []
     for (const record of batch.records) {
       try {
         events.push({ value: this.#stage.decode(record), record })
-        this.#decodeBugs.success()
       } catch (error) {
-        this.#decodeBugs.failure(error)
         rejections.push({ record, failure: failed(undefined, error) })
       }
     }
+    if (events.length > 0) this.#decodeBugs.succeeded()
+    else await this.#nothingSucceeded(this.#decodeBugs, rejections, batch)
     return events
   }
 
-  async #handle(
+  async #handle(events: readonly Event<In>[], batch: Batch): Promise<Rejection[]> {
+    const rejections: Rejection[] = []
+    const handled = await this.#handleInHalves(events, batch, rejections, undefined)
+    if (handled === 0) await this.#nothingSucceeded(this.#handleBugs, rejections, batch)
+    return rejections
+  }
+
+  /** Gives how many of the events were handled. */
+  async #handleInHalves(
     events: readonly Event<In>[],
     batch: Batch,
     rejections: Rejection[],
     before: Failure | undefined,
-  ): Promise<void> {
+  ): Promise<number> {
     const failure = await this.#handleWhole(events, batch, rejections, before)
     if (failure === undefined) {
-      this.#handleBugs.success()
+      this.#handleBugs.succeeded()
       this.#meters.handled(events.length)
-      return
+      return events.length
     }
     const [only] = events
     if (events.length === 1 && only) {
-      this.#handleBugs.failure(failure.error)
       rejections.push({ record: only.record, failure })
-      return
+      return 0
     }
     const middle = events.length >> 1
-    await this.#handle(events.slice(0, middle), batch, rejections, failure)
-    await this.#handle(events.slice(middle), batch, rejections, failure)
+    const left = await this.#handleInHalves(events.slice(0, middle), batch, rejections, failure)
+    return left + (await this.#handleInHalves(events.slice(middle), batch, rejections, failure))
+  }
+
+  async #nothingSucceeded(bugs: BugStreak, rejections: readonly Rejection[], { handover }: Batch): Promise<void> {
+    await bugs.nothingSucceeded(rejections, handover)
+    if (handover.aborted) throw new GivenUp()
   }
 
   /** Resolves when the events are handled, or with the failure that a repeat does not help against. */

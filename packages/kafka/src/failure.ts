@@ -1,4 +1,5 @@
 import { InvalidMessage } from '@tocsin/contracts/decode'
+import { pause } from '@tocsin/runtime/backoff'
 import { AppError, messageOf } from '@tocsin/runtime/errors'
 import type { KafkaRecord } from './source.ts'
 
@@ -38,23 +39,43 @@ export function codeOf(error: unknown): string {
   return isExpected(error) ? error.code : 'internal'
 }
 
-/** Counts bugs since the last success, over all partitions. What an expected error says is about the data: not counted. */
+/**
+ * Tells wrong data from wrong code, over all partitions. Whatever fails in a batch of which something succeeds has wrong
+ * data in it. After `max` bugs in a row a batch of which nothing succeeds is held back, and the other partitions decide: one
+ * success among them and it is the data too; none for `waitMs` and the code is wrong, so nothing more is put aside.
+ */
 export class BugStreak {
   readonly #max: number
+  readonly #waitMs: number
+  readonly #woken = new Set<AbortController>()
   #count = 0
 
-  constructor(max: number) {
+  constructor(max: number, waitMs: number) {
     this.#max = max
+    this.#waitMs = waitMs
   }
 
-  success(): void {
+  succeeded(): void {
     this.#count = 0
+    for (const woken of this.#woken) woken.abort()
   }
 
-  failure(error: unknown): void {
-    if (isExpected(error)) return
-    this.#count++
-    if (this.#count < this.#max) return
+  /** After a batch of which nothing succeeded. What an expected error says is about the data: not counted. */
+  async nothingSucceeded(rejections: readonly Rejection[], handover: AbortSignal): Promise<void> {
+    const bugs = rejections.filter(({ failure }) => !isExpected(failure.error))
+    this.#count += bugs.length
+    const last = bugs.at(-1)
+    if (last === undefined || this.#count < this.#max || (await this.#othersSucceed(handover))) return
+    if (handover.aborted) return
+    const { error } = last.failure
     throw new Error(`${this.#count} records in a row fail, so the code is wrong: ${messageOf(error)}`, { cause: error })
+  }
+
+  async #othersSucceed(handover: AbortSignal): Promise<boolean> {
+    const woken = new AbortController()
+    this.#woken.add(woken)
+    await pause(this.#waitMs, AbortSignal.any([woken.signal, handover]))
+    this.#woken.delete(woken)
+    return woken.signal.aborted
   }
 }

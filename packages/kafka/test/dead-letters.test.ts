@@ -76,6 +76,57 @@ test('a record that nobody can handle goes to the dead letters whole, and its pa
   expect(Math.abs(Date.parse(letters[1]!.source.timestamp!) - Date.now())).toBeLessThan(60_000)
 })
 
+test('bugs among good records block no partition, however often the service is started again', async ({
+  client,
+  producer,
+}) => {
+  await createTopics(client)
+  const topic = client.topic(topics.alertsNew)
+  const groupId = client.group('evaluator')
+  const publish = (...numbers: number[]) =>
+    producer.send(numbers.map(n => ({ topic, key: 'one partition', value: `{"n":${n}}` })))
+  const handled = new Set<number>()
+  const stage: Stage<z.infer<typeof schema>> = {
+    name: 'evaluate',
+    decode: record => decodeMessage(schema, record.value),
+    async handle(events) {
+      if (events.some(event => event.value.n < 0)) throw new TypeError('undefined is not a function')
+      for (const { value } of events) handled.add(value.n)
+    },
+  }
+  const run = (stopping: AbortSignal) => {
+    const reject = createDeadLetters(producer, {
+      topic: client.topic(topics.deadLetters),
+      service: 'evaluator',
+      stage: stage.name,
+    })
+    const source = createKafkaSource(client, { groupId, topics: [topic] })
+    return consume(source, stage, { log: client.log, stopping, reject, bugsWaitMs: 200 })
+  }
+
+  const [{ partition } = { partition: -1 }] = await publish(1, -1, -2, -3, -4, -5)
+  const committed = async () => (await committedOf(client, groupId, topic)).get(partition)
+  const first = new AbortController()
+  const firstRun = run(first.signal)
+  await eventually(async () => expect(await committed()).toBe(6))
+  first.abort()
+  await firstRun
+
+  await publish(-6, -7, -8, -9, -10)
+  for (let start = 0; start < 2; start++) {
+    await expect(run(new AbortController().signal)).rejects.toThrow('the code is wrong')
+  }
+  expect(await committed()).toBe(6)
+  await publish(2)
+  const last = new AbortController()
+  const lastRun = run(last.signal)
+  await eventually(async () => expect(await committed()).toBe(12))
+  last.abort()
+  await lastRun
+  expect([...handled]).toEqual([1, 2])
+  expect((await readAll(client, client.topic(topics.deadLetters))).size).toBe(10)
+})
+
 test('a record of the largest size fits, and one that does not is told without its value', async ({
   client,
   producer,
