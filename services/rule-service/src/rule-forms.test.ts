@@ -111,6 +111,28 @@ describe('patchedRule', () => {
     ])
   })
 
+  it('takes null for "as it is unless told", of what a rule may be without', () => {
+    const quiet = ruleFrom({ name: 'n', conditions, endpoints: ['end_1'], enabled: false, notify_resolved: false })
+    const back = patched(quiet, { enabled: null, notify_resolved: null, endpoints: null, colour: null })
+    expect(back).toEqual(ruleFrom({ name: 'n', conditions }))
+    expect(patched(byConditions, { severity: null })).toEqual(byConditions)
+  })
+
+  it('takes null for the members of the form that the patch leaves', () => {
+    const short = { severity: 'LOW', source: 'api', name: 'slow' }
+    expect(patched(byConditions, { ...short, conditions: null })).toMatchObject({ name: 'slow', shorthand: short })
+    expect(patched(byShorthand, { conditions, severity: null, source: null })).toMatchObject({ conditions })
+  })
+
+  it.each([
+    [byConditions, { name: null }, ['/name']],
+    [byConditions, { conditions: null }, ['/conditions']],
+    [byShorthand, { severity: null, source: null }, ['/severity', '/source']],
+    [byShorthand, { name: null }, ['/name']],
+  ])('names what a rule cannot be without (%#)', (current, patch, pointers) => {
+    expect(problemsOf(() => patched(current, patch)).map(problem => problem.pointer)).toEqual(pointers)
+  })
+
   it('refuses what would leave no rule', () => {
     for (const patch of [
       null,

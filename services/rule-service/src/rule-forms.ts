@@ -4,6 +4,7 @@ import { checked, invalid, invalidAt } from '@tocsin/http/problems'
 import { type Shorthand, shorthandConditions } from '@tocsin/rules/shorthand'
 import { validateConditions } from '@tocsin/rules/validate-conditions'
 import { z } from 'zod'
+import { mergePatch } from './merge-patch.ts'
 
 /** A rule as it is stored, whichever form it was written in. */
 export interface RuleDefinition {
@@ -38,6 +39,10 @@ export function ruleFrom(body: unknown): RuleDefinition {
   if (hasShorthand) return shorthandForm(rule)
   throw invalidAt('', 'no_form', 'needs either conditions, or severity, source and name')
 }
+
+/** What each form cannot be without. */
+const conditionsMembers = ['name', 'conditions']
+const shorthandMembers = ['name', 'severity', 'source']
 
 /** Everything but the conditions, whose language the schema has no say about. */
 const besideConditions = ruleConditionsFormSchema.omit({ conditions: true })
@@ -76,18 +81,17 @@ function duplicates(endpoints: readonly string[]): Problem[] {
 }
 
 /**
- * What a PATCH makes of a rule, as a body to be checked like any other. Members are replaced whole, conditions too:
- * merging two trees of conditions would give a third that nobody wrote. A patch with members of the other form
- * changes the form; it must then bring all of it, because the name of a rule is not the name of an alert.
+ * What a PATCH makes of a rule, as a body to be checked like any other. Conditions are replaced whole: merging two
+ * trees would give a third that nobody wrote. A patch that sets members of the other form changes the form; it must
+ * then bring all of it, because the name of a rule is not the name of an alert.
  */
 export function patchedRule(current: RuleDefinition, patch: unknown): Record<string, unknown> {
   const changes = checked(anyObject, patch)
   const { name, conditions, shorthand, endpoints, enabled, notify_resolved } = current
-  const toConditions = Object.hasOwn(changes, 'conditions')
-  const toShorthand = Object.hasOwn(changes, 'severity') || Object.hasOwn(changes, 'source')
   const settings = { endpoints, enabled, notify_resolved }
-  if (toConditions) return { name, ...settings, ...changes }
-  if (shorthand !== null) return { ...shorthand, ...settings, ...changes }
-  if (toShorthand) return { ...settings, ...changes }
-  return { name, conditions, ...settings, ...changes }
+  const sets = (member: string) => Object.hasOwn(changes, member) && changes[member] !== null
+  if (sets('conditions')) return mergePatch({ name, ...settings }, changes, conditionsMembers)
+  if (shorthand !== null) return mergePatch({ ...shorthand, ...settings }, changes, shorthandMembers)
+  if (sets('severity') || sets('source')) return mergePatch(settings, changes, shorthandMembers)
+  return mergePatch({ name, conditions, ...settings }, changes, conditionsMembers)
 }

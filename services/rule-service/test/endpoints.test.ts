@@ -70,6 +70,18 @@ describe('endpoints', () => {
     }
   })
 
+  it('PATCH with null: back to what it is unless told, and 422 where there is no such thing', async () => {
+    const mergePatch = { 'content-type': 'application/merge-patch+json' }
+    const { endpoint_id } = await made({ ...webhook, enabled: false })
+    const path = `${base}/${endpoint_id}`
+    const { status, body } = await call('PATCH', path, { enabled: null, to: null }, mergePatch)
+    expect([status, body.enabled, body.url]).toEqual([200, true, webhook.url])
+    for (const member of ['name', 'url', 'kind']) {
+      const refused = await call('PATCH', path, { [member]: null }, mergePatch)
+      expect([refused.status, refused.body.details.problems[0].pointer]).toEqual([422, `/${member}`])
+    }
+  })
+
   it('PUT replaces, PATCH changes what it names, both under If-Match; the kind is for ever', async () => {
     const { endpoint_id } = await made(email)
     const path = `${base}/${endpoint_id}`

@@ -7,7 +7,7 @@ import { pageOf, pageRequest } from '@tocsin/http/paging'
 import { checked } from '@tocsin/http/problems'
 import type { ApiRequest, Route } from '@tocsin/http/routes'
 import type { Database } from '@tocsin/postgres/database'
-import { endpointFrom, requireSameKind } from '../endpoint-forms.ts'
+import { endpointFrom, patchedEndpoint, requireSameKind } from '../endpoint-forms.ts'
 import {
   changeEndpoint,
   deleteEndpoint,
@@ -66,7 +66,7 @@ export function endpointRoutes(database: Database, rules: WebhookUrlRules): Rout
       },
       PATCH: request => {
         const patch = checked(anyObject, storableJsonOf(request.body))
-        return change(request, current => requireSameKind(current, endpointFrom({ ...current, ...patch }, rules)))
+        return change(request, current => patchedEndpoint(current, patch, rules))
       },
       DELETE: async request => {
         const check = (version: number) => requireMatch(request.headers, version)
