@@ -76,49 +76,127 @@ export interface RunningService {
 
 /** The lifecycle without the process: no signals, no exit. Tests start whole services with it. */
 export function startService(name: string, log: Logger, start: (service: Service) => Promise<void>): RunningService {
-  const abort = new AbortController()
-  const undo: { step: string; fn: Undo }[] = []
-  const readiness = new Readiness()
+  const lifecycle = new Lifecycle(log)
+  const service = serviceOf(name, log, lifecycle)
+  const started = startedOf(service, lifecycle, start(service))
+  const stopOnce = async () => {
+    lifecycle.beginStop()
+    // A start that still runs registers more to undo; it sees the signal and ends soon.
+    await started.catch(() => {})
+    return lifecycle.undoAll()
+  }
   let requested = false
-  let end: (cause: unknown) => void = () => {}
-  const ended = new Promise<unknown>(resolve => {
-    end = resolve
-  })
-
-  const service: Service = {
-    name,
-    log,
-    stopping: abort.signal,
-    readiness,
-    onStop: (step, fn) => void undo.push({ step, fn }),
-    run(task, work) {
-      const done = work(abort.signal).then(
-        () => {
-          if (!abort.signal.aborted) end(new Error(`${task} ended by itself`))
-        },
-        error => {
-          if (!abort.signal.aborted) log.error({ err: error, task }, 'task failed')
-          end(error)
-        },
-      )
-      service.onStop(task, () => done)
+  let stopped: Promise<unknown> | undefined
+  return {
+    service,
+    started,
+    ended: lifecycle.ended,
+    stopRequested: () => requested,
+    requestStop() {
+      requested = true
+      // Not ready, and no new work, from this moment on: also while `start` still waits for a dependency.
+      lifecycle.beginStop()
+      lifecycle.end(undefined)
     },
-    ready: (check, probe) => readiness.add(check, probe),
-    async waitFor(check, probe) {
-      readiness.add(check, probe)
-      for (let attempt = 1; !abort.signal.aborted; attempt++) {
-        try {
-          return await probe()
-        } catch (error) {
-          log.warn({ check, attempt, error: messageOf(error) }, 'waiting for a dependency')
-          await pause(backoffMs(attempt, { capMs: 2_000 }), abort.signal)
-        }
-      }
-      throw new StoppedWhileStarting()
+    stop() {
+      stopped ??= stopOnce()
+      return stopped
     },
   }
+}
 
-  const started = start(service).then(
+/** What the service and whoever runs it share: what is to be undone, and the two steps to the end. */
+class Lifecycle {
+  readonly readiness = new Readiness()
+  readonly #log: Logger
+  readonly #stopping = new AbortController()
+  readonly #ended = Promise.withResolvers<unknown>()
+  readonly #undo: { step: string; fn: Undo }[] = []
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  get stopping(): AbortSignal {
+    return this.#stopping.signal
+  }
+
+  get ended(): Promise<unknown> {
+    return this.#ended.promise
+  }
+
+  /** Says that stopping should begin, and why; the first cause counts. */
+  end(cause: unknown): void {
+    this.#ended.resolve(cause)
+  }
+
+  beginStop(): void {
+    this.readiness.stop()
+    this.#stopping.abort()
+  }
+
+  onStop(step: string, fn: Undo): void {
+    this.#undo.push({ step, fn })
+  }
+
+  async undoAll(): Promise<unknown> {
+    let failure: unknown
+    for (const { step, fn } of this.#undo.reverse()) {
+      try {
+        await fn()
+      } catch (error) {
+        failure ??= error
+        this.#log.error({ err: error, step }, 'stop step failed')
+      }
+    }
+    return failure
+  }
+}
+
+function serviceOf(name: string, log: Logger, lifecycle: Lifecycle): Service {
+  const { stopping, readiness } = lifecycle
+  return {
+    name,
+    log,
+    stopping,
+    readiness,
+    onStop: (step, undo) => lifecycle.onStop(step, undo),
+    run(task, work) {
+      const done = endOfTask(task, work(stopping), log, lifecycle)
+      lifecycle.onStop(task, () => done)
+    },
+    ready: (check, probe) => readiness.add(check, probe),
+    waitFor(check, probe) {
+      readiness.add(check, probe)
+      return untilPassed(check, probe, log, stopping)
+    },
+  }
+}
+
+async function endOfTask(task: string, done: Promise<void>, log: Logger, lifecycle: Lifecycle): Promise<void> {
+  try {
+    await done
+    if (!lifecycle.stopping.aborted) lifecycle.end(new Error(`${task} ended by itself`))
+  } catch (error) {
+    if (!lifecycle.stopping.aborted) log.error({ err: error, task }, 'task failed')
+    lifecycle.end(error)
+  }
+}
+
+async function untilPassed(check: string, probe: Probe, log: Logger, stopping: AbortSignal): Promise<void> {
+  for (let attempt = 1; !stopping.aborted; attempt++) {
+    try {
+      return await probe()
+    } catch (error) {
+      log.warn({ check, attempt, error: messageOf(error) }, 'waiting for a dependency')
+      await pause(backoffMs(attempt, { capMs: 2_000 }), stopping)
+    }
+  }
+  throw new StoppedWhileStarting()
+}
+
+function startedOf({ log, readiness }: Service, lifecycle: Lifecycle, starting: Promise<void>): Promise<void> {
+  const started = starting.then(
     () => {
       readiness.started()
       log.info('started')
@@ -126,45 +204,10 @@ export function startService(name: string, log: Logger, start: (service: Service
     error => {
       if (error instanceof StoppedWhileStarting) return
       log.error({ err: error }, 'start failed')
-      end(error)
+      lifecycle.end(error)
       throw error
     },
   )
   started.catch(() => {}) // `ended` carries the failure; nobody has to await `started`
-
-  const stopOnce = async (): Promise<unknown> => {
-    readiness.stop()
-    abort.abort()
-    // A start that still runs registers more to undo; it sees the signal and ends soon.
-    await started.catch(() => {})
-    let failure: unknown
-    for (const { step, fn } of undo.reverse()) {
-      try {
-        await fn()
-      } catch (error) {
-        failure ??= error
-        log.error({ err: error, step }, 'stop step failed')
-      }
-    }
-    return failure
-  }
-  let stopped: Promise<unknown> | undefined
-
-  return {
-    service,
-    started,
-    ended,
-    stopRequested: () => requested,
-    requestStop() {
-      requested = true
-      // Not ready, and no new work, from this moment on: also while `start` still waits for a dependency.
-      readiness.stop()
-      abort.abort()
-      end(undefined)
-    },
-    stop() {
-      stopped ??= stopOnce()
-      return stopped
-    },
-  }
+  return started
 }
