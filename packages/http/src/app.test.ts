@@ -269,6 +269,16 @@ describe('failures', () => {
   })
 })
 
+it('a connection that says nothing does not hold up a stop', async () => {
+  const own = start()
+  const others = base
+  await own.started
+  const silent = connect(Number(new URL(base).port), '127.0.0.1')
+  await once(silent, 'connect')
+  await own.stop()
+  base = others
+})
+
 it('a stop answers the request in flight, closes its connection and takes no more', async () => {
   const own = start()
   const others = base

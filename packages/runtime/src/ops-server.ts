@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { metrics } from './metrics.ts'
 import type { Service } from './run-service.ts'
 
@@ -63,16 +63,52 @@ export async function listen(
   onRequest: RequestListener,
 ): Promise<Server> {
   const server = createServer(onRequest)
+  const endUnused = trackConnections(server)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(port, host, resolve)
   })
-  service.onStop('http server', async () => {
-    const closed = new Promise(resolve => server.close(resolve))
-    server.closeIdleConnections()
-    await closed
-  })
+  service.onStop('http server', () => closeServer(server, endUnused, service.cutOff))
   service.log.info({ host, port: (server.address() as AddressInfo).port }, 'listening')
   return server
+}
+
+/** Long enough for a request that is here to be read. */
+const unusedMs = 100
+
+/**
+ * Nobody may keep us from stopping: neither a connection that never says anything, as load balancers and browsers open
+ * ahead, nor a client that does not end its request.
+ */
+async function closeServer(server: Server, endUnused: () => void, cutOff: AbortSignal): Promise<void> {
+  const closed = new Promise(resolve => server.close(resolve))
+  server.closeIdleConnections()
+  const timer = setTimeout(endUnused, unusedMs)
+  const cut = () => server.closeAllConnections()
+  if (cutOff.aborted) cut()
+  cutOff.addEventListener('abort', cut)
+  await closed
+  clearTimeout(timer)
+  cutOff.removeEventListener('abort', cut)
+}
+
+/** Gives what ends all connections without a request that waits for its answer. */
+function trackConnections(server: Server): () => void {
+  const unanswered = new Map<Socket, number>()
+  const count = (socket: Socket, change: number) => {
+    const before = unanswered.get(socket)
+    if (before !== undefined) unanswered.set(socket, before + change)
+  }
+  server.on('connection', socket => {
+    unanswered.set(socket, 0)
+    socket.once('close', () => unanswered.delete(socket))
+  })
+  server.on('request', ({ socket }, res) => {
+    count(socket, 1)
+    res.once('close', () => count(socket, -1))
+  })
+  return () => {
+    for (const [socket, requests] of unanswered) if (requests === 0) socket.destroy()
+  }
 }
 
 export function sendJson(res: ServerResponse, status: number, body: unknown): void {

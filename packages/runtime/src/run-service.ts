@@ -11,6 +11,8 @@ export interface Service {
   readonly log: Logger
   /** Fires when stopping begins; every sleep, fetch and loop takes it. */
   readonly stopping: AbortSignal
+  /** Fires shortly before the time for a stop is over: whoever still waits for others gives up. */
+  readonly cutOff: AbortSignal
   readonly readiness: Readiness
   onStop(step: string, undo: Undo): void
   /** A long-running task. Its failure, or its end before stopping, stops the service. */
@@ -22,9 +24,14 @@ export interface Service {
 }
 
 export interface RunOptions {
+  /** How long a stop may take. */
   graceMs?: number
   logLevel?: string
 }
+
+const usualGraceMs = 10_000
+/** For what is still to be undone when nobody is waited for any more. */
+const afterCutOffMs = 1_000
 
 /** Thrown out of `start` when a stop was requested while it still waited for something. Not a failure. */
 class StoppedWhileStarting extends Error {}
@@ -33,11 +40,11 @@ class StoppedWhileStarting extends Error {}
 export async function runService(
   name: string,
   start: (service: Service) => Promise<void>,
-  { graceMs = 10_000, logLevel = 'info' }: RunOptions = {},
+  { graceMs = usualGraceMs, logLevel = 'info' }: RunOptions = {},
 ): Promise<void> {
   const log = createLogger(name, logLevel)
   const signals = ['SIGTERM', 'SIGINT'] as const
-  const running = startService(name, log, start)
+  const running = startService(name, log, start, { graceMs })
   const onSignal = (signal: NodeJS.Signals) => {
     if (running.stopRequested()) process.exit(130) // a second signal: the operator means it
     log.info({ signal }, 'stop requested')
@@ -75,8 +82,13 @@ export interface RunningService {
 }
 
 /** The lifecycle without the process: no signals, no exit. Tests start whole services with it. */
-export function startService(name: string, log: Logger, start: (service: Service) => Promise<void>): RunningService {
-  const lifecycle = new Lifecycle(log)
+export function startService(
+  name: string,
+  log: Logger,
+  start: (service: Service) => Promise<void>,
+  { graceMs = usualGraceMs }: Pick<RunOptions, 'graceMs'> = {},
+): RunningService {
+  const lifecycle = new Lifecycle(log, graceMs)
   const service = serviceOf(name, log, lifecycle)
   const started = startedOf(service, lifecycle, start(service))
   const stopOnce = async () => {
@@ -109,12 +121,19 @@ export function startService(name: string, log: Logger, start: (service: Service
 class Lifecycle {
   readonly readiness = new Readiness()
   readonly #log: Logger
+  readonly #graceMs: number
   readonly #stopping = new AbortController()
+  readonly #cutOff = new AbortController()
   readonly #ended = Promise.withResolvers<unknown>()
   readonly #undo: { step: string; fn: Undo }[] = []
 
-  constructor(log: Logger) {
+  constructor(log: Logger, graceMs: number) {
     this.#log = log
+    this.#graceMs = graceMs
+  }
+
+  get cutOff(): AbortSignal {
+    return this.#cutOff.signal
   }
 
   get stopping(): AbortSignal {
@@ -131,8 +150,11 @@ class Lifecycle {
   }
 
   beginStop(): void {
+    if (this.stopping.aborted) return
     this.readiness.stop()
     this.#stopping.abort()
+    const cutOffMs = Math.max(this.#graceMs - afterCutOffMs, this.#graceMs / 2)
+    setTimeout(() => this.#cutOff.abort(), cutOffMs).unref()
   }
 
   onStop(step: string, fn: Undo): void {
@@ -154,11 +176,12 @@ class Lifecycle {
 }
 
 function serviceOf(name: string, log: Logger, lifecycle: Lifecycle): Service {
-  const { stopping, readiness } = lifecycle
+  const { stopping, cutOff, readiness } = lifecycle
   return {
     name,
     log,
     stopping,
+    cutOff,
     readiness,
     onStop: (step, undo) => lifecycle.onStop(step, undo),
     run(task, work) {

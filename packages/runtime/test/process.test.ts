@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test } from 'vitest'
@@ -41,6 +42,29 @@ test('answers health, ready, metrics and status, and stops with 0 on SIGTERM', a
   expect(await (await get('/metrics')).text()).toContain('process_resident_memory_bytes')
   expect(await (await get('/status')).json()).toMatchObject({ service: 'fixture', pid: child.pid })
   expect((await get('/nothing')).status).toBe(404)
+  child.kill('SIGTERM')
+  expect(await exitOf(child)).toBe(0)
+})
+
+test.each([
+  ['says nothing', ''],
+  ['never ends the head of its request', 'GET /health HTTP/1.1\r\nHost: x\r\n'],
+])('a connection that %s does not hold up a stop', async (_, said) => {
+  const child = start({ STOP_GRACE_MS: '60000' })
+  const { port } = await untilLogged(child, 'listening')
+  const socket = connect(port!, '127.0.0.1', () => socket.write(said))
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  await fetch(`http://127.0.0.1:${port}/health`)
+  child.kill('SIGTERM')
+  expect(await exitOf(child)).toBe(0)
+})
+
+test('a request that is never answered is cut off in time for a clean stop', async () => {
+  const child = start({ STOP_GRACE_MS: '2000', UNANSWERED: 'true' })
+  const { port } = await untilLogged(child, 'listening')
+  fetch(`http://127.0.0.1:${port}/status`).catch(() => {})
+  await untilLogged(child, 'will not answer')
   child.kill('SIGTERM')
   expect(await exitOf(child)).toBe(0)
 })
