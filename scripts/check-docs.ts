@@ -65,21 +65,14 @@ function checkDependencies(): void {
 }
 
 async function configurationPage(): Promise<string> {
-  const services = await Promise.all(
+  const services: ServiceSettings[] = await Promise.all(
     files('services/*/src/config.ts').map(async path => {
-      const { settings } = (await import(join(root, path))) as { settings: Record<string, z.ZodType> }
+      const { settings } = (await import(join(root, path))) as Pick<ServiceSettings, 'settings'>
       return { name: path.split('/')[1]!, settings }
     }),
   )
   const names = [...new Set(services.flatMap(({ settings }) => Object.keys(settings)))]
-  const rows = names.map(name => {
-    const using = services.filter(({ settings }) => name in settings)
-    const defaults = [...new Set(using.map(({ settings }) => defaultOf(settings[name]!)))]
-    const description = using[0]?.settings[name]?.description
-    if (description === undefined) problems.push(`${using[0]?.name}: ${name} has no description`)
-    const who = using.length === services.length ? 'all' : using.map(service => service.name).join(', ')
-    return `| \`${name}\` | ${defaults.join(', ')} | ${who} | ${description} |`
-  })
+  const rows = names.flatMap(name => settingRows(name, services))
   return [
     '# Configuration',
     '',
@@ -91,6 +84,27 @@ async function configurationPage(): Promise<string> {
     ...rows,
     '',
   ].join('\n')
+}
+
+interface ServiceSettings {
+  name: string
+  settings: Record<string, z.ZodType>
+}
+
+/** A row for each default and meaning that the setting has somewhere, with the services where it has them. */
+function settingRows(setting: string, services: readonly ServiceSettings[]): string[] {
+  const owners = new Map<string, string[]>()
+  for (const { name, settings } of services) {
+    const schema = settings[setting]
+    if (schema === undefined) continue
+    if (schema.description === undefined) problems.push(`${name}: ${setting} has no description`)
+    const cells = `${defaultOf(schema)} | {who} | ${schema.description}`
+    owners.set(cells, [...(owners.get(cells) ?? []), name])
+  }
+  return Array.from(owners, ([cells, names]) => {
+    const who = names.length === services.length ? 'all' : names.join(', ')
+    return `| \`${setting}\` | ${cells.replace('{who}', who)} |`
+  })
 }
 
 function defaultOf(schema: z.ZodType): string {

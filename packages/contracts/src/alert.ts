@@ -5,7 +5,7 @@ export const alertStatuses = ['firing', 'resolved'] as const
 
 export type Severity = (typeof severities)[number]
 
-/** RFC 3339 with any offset, told in UTC from here on. */
+/** RFC 3339 with any offset. One that a producer gave is kept as it was written; our own are in UTC. */
 export const timestamp = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 date and time' })
 
 /**
