@@ -41,8 +41,6 @@ export const ruleShorthandFormSchema = z.strictObject({
 
 export type TeamCreate = z.infer<typeof teamCreateSchema>
 export type EndpointCreate = z.infer<typeof endpointCreateSchema>
-export type RuleConditionsForm = z.infer<typeof ruleConditionsFormSchema>
-export type RuleShorthandForm = z.infer<typeof ruleShorthandFormSchema>
 
 export interface TeamResource {
   team_id: string
