@@ -23,7 +23,8 @@ export const secret = () =>
     .min(1)
     .transform(value => new Secret(value))
 export const flag = () => z.enum(['true', 'false', '1', '0']).transform(value => value === 'true' || value === '1')
-export const durationMs = () => z.coerce.number().int().min(0)
+/** Timers take no longer ones (24.8 days), and one of 0 would never rest. */
+export const durationMs = () => z.coerce.number().int().min(1).max(2_147_483_647)
 export const count = () => z.coerce.number().int().min(1)
 
 const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const

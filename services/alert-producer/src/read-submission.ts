@@ -16,24 +16,29 @@ export interface Submission {
 export const maxAlerts = 10_000
 
 export function readSubmission(body: Body): Submission {
-  const submission = body.mediaType === mediaTypes.ndjson ? { items: lines(textOf(body)), single: false } : json(body)
-  if (submission.items.length <= maxAlerts) return submission
-  throw refusal('too_large', `${submission.items.length} alerts in one request; ${maxAlerts} are allowed`, {
-    limit_alerts: maxAlerts,
-  })
+  return body.mediaType === mediaTypes.ndjson ? { items: lines(textOf(body)), single: false } : json(body)
+}
+
+function checkCount(count: number): void {
+  if (count <= maxAlerts) return
+  throw refusal('too_large', `more than ${maxAlerts} alerts in one request`, { limit_alerts: maxAlerts })
 }
 
 function json(body: Body): Submission {
   const value = jsonOf(body)
-  if (Array.isArray(value)) return { items: value.map(item => ({ value: item })), single: false }
-  return { items: [{ value }], single: true }
+  if (!Array.isArray(value)) return { items: [{ value }], single: true }
+  checkCount(value.length)
+  return { items: value.map(item => ({ value: item })), single: false }
 }
 
 /** A line that is no JSON is that line's problem: the others are read all the same. Empty lines are nothing. */
 function lines(text: string): Item[] {
   const items: Item[] = []
   for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() !== '') items.push(lineItem(line, index + 1))
+    if (line.trim() === '') continue
+    // As it goes, and not at the end: 2.6 million lines that are no JSON took 16 s to be told so one by one.
+    checkCount(items.length + 1)
+    items.push(lineItem(line, index + 1))
   }
   return items
 }

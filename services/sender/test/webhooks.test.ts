@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '@tocsin/testkit/eventually'
 import { testKafka } from '@tocsin/testkit/test-kafka'
@@ -110,6 +110,27 @@ test('one of two endpoints fails for good: partial', async ({ database, environm
     'delivered',
     'failed',
   ])
+})
+
+test('a receiver that wants another protocol holds nothing up: its attempts are over at once and repeated', async ({
+  database,
+  environment,
+  startSender,
+}) => {
+  const server = createTcpServer(socket =>
+    socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
+  )
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const notified = await notify(database, [await addWebhook(database, url)])
+  await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), [notified])
+  await startSender()
+  await eventually(async () => {
+    const [delivery] = await deliveriesOf(database, notified)
+    expect(delivery).toMatchObject({ state: 'scheduled', last_error: 'bad_answer' })
+    expect(await attemptsOf(database, delivery!.delivery_id)).toMatchObject([{ reply_code: 101 }])
+  })
 })
 
 test('a redirect is not followed', async ({ database, environment, webhooks, startSender }) => {

@@ -48,6 +48,11 @@ function postOnce(url: string, headers: Record<string, string>, body: string, ti
     signal: timeout,
   })
   request.on('response', answer => readAnswer(answer, resolve))
+  // Node closes such a connection without an error when nobody listens, and the promise would never settle.
+  request.on('upgrade', (answer, socket) => {
+    socket.destroy()
+    resolve({ status: answer.statusCode ?? 0, body: new Uint8Array() })
+  })
   request.on('error', (error: NodeJS.ErrnoException) => {
     reject(error.code === 'ECONNRESET' && request.reusedSocket ? new StaleConnection() : error)
   })

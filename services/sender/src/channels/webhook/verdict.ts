@@ -1,8 +1,5 @@
 import type { Outcome } from '../channel.ts'
 
-/** 4xx that say "not now" instead of "not like this". */
-const retryable4xx = new Set([408, 429])
-
 /**
  * Success is 2xx and nothing else. A redirect is not followed, as it could lead anywhere, and is retried: the receiver
  * may be moving house. Any other 4xx would get the same answer to the same request for ever.
@@ -12,9 +9,9 @@ export function verdictOfStatus(status: number): Pick<Outcome, 'verdict' | 'erro
   if (status >= 300 && status < 400) return { verdict: 'retry', errorCode: 'http_redirect' }
   if (status === 429) return { verdict: 'retry', errorCode: 'http_rate_limited' }
   if (status === 410) return { verdict: 'permanent', errorCode: 'http_gone' }
-  if (status >= 400 && status < 500) {
-    return { verdict: retryable4xx.has(status) ? 'retry' : 'permanent', errorCode: 'http_4xx' }
-  }
+  // 408 says "not now", the others "not like this".
+  if (status >= 400 && status < 500) return { verdict: status === 408 ? 'retry' : 'permanent', errorCode: 'http_4xx' }
+  if (status < 200) return { verdict: 'retry', errorCode: 'bad_answer' } // 101: another protocol than the one we speak
   return { verdict: 'retry', errorCode: 'http_5xx' }
 }
 
