@@ -1,4 +1,4 @@
-import { engineWithImages } from '../infra/containers.ts'
+import { engineWithImages } from '../infra/container-engine.ts'
 import { isGiven, variableOf } from '../infra/given.ts'
 import type { PartKind } from '../infra/infra-part.ts'
 import { CliError, Interrupted, seconds } from '../report.ts'

@@ -1,11 +1,13 @@
 import { CliError } from '../report.ts'
-import { containerPart, engineWithImages } from './containers.ts'
+import { engineHost, engineWithImages } from './container-engine.ts'
+import { containerPart } from './containers.ts'
 import { givenPart, isGiven, variableOf } from './given.ts'
 import { type InfraPart, type PartContext, type PartKind, type PartName, partNames } from './infra-part.ts'
 import { chooseInfraPorts, type InfraPorts } from './infra-ports.ts'
 import { embeddedKafka } from './kafka.ts'
 import { haveKafkaJars } from './kafka-jars.ts'
 import { embeddedMail } from './mail.ts'
+import { loopback } from './ports.ts'
 import { embeddedPostgres } from './postgres.ts'
 import { embeddedRedis } from './redis.ts'
 import { locatePrograms, type Program } from './system-packages.ts'
@@ -41,7 +43,7 @@ export async function startInfra(options: InfraOptions): Promise<Infra> {
   })
   const failed = new AbortController()
   const signal = AbortSignal.any([options.signal, failed.signal])
-  const parts = createParts(kinds, { ...options, signal }, ports)
+  const parts = await createParts(kinds, { ...options, signal }, ports)
   const stop = async () => {
     await Promise.all(parts.map(part => part.stop()))
     giveUpPorts()
@@ -85,11 +87,12 @@ async function chooseKinds({ kind, env, report }: InfraOptions): Promise<PartKin
   return Object.fromEntries(partNames.map(part => [part, kindOf(part)])) as PartKinds
 }
 
-function createParts(kinds: PartKinds, options: InfraOptions, ports: InfraPorts): InfraPart[] {
+async function createParts(kinds: PartKinds, options: InfraOptions, ports: InfraPorts): Promise<InfraPart[]> {
   const programs = locatePrograms(neededPrograms(kinds), options.env, options.report)
+  const host = Object.values(kinds).includes('containers') ? await engineHost(options.env) : loopback
   const makers: Record<PartKind, (name: PartName) => InfraPart> = {
     given: name => givenPart(name, options),
-    containers: name => containerPart(name, options, ports),
+    containers: name => containerPart(name, options, ports, host),
     embedded: name => embedded[name](options, ports, programs),
   }
   return partNames.map(name => makers[kinds[name]](name))

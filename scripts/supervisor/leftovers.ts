@@ -25,12 +25,20 @@ export async function endLeftovers(home: Home, env: NodeJS.ProcessEnv, report: R
     await endAll(left.filter(entry => !isServer(entry)))
     await endAll(left.filter(isServer))
   }
-  if (Object.values(state.infra ?? {}).includes('containers')) {
-    await removeContainers(home, env, { volumes: false }).catch(error =>
-      report('leftovers', `no engine to ask for containers that were left: ${error.message}`),
+  const containers = Object.values(state.infra ?? {}).includes('containers')
+  return left.length + (containers ? await endContainers(home, env, report) : 0)
+}
+
+async function endContainers(home: Home, env: NodeJS.ProcessEnv, report: Report): Promise<number> {
+  try {
+    return await removeContainers(home, env)
+  } catch (error) {
+    report(
+      'leftovers',
+      `no engine to ask for containers that were left: ${error instanceof Error ? error.message : error}`,
     )
+    return 0
   }
-  return left.length
 }
 
 async function endAll(processes: readonly [string, ProcessIdentity][]): Promise<void> {
