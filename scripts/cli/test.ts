@@ -97,7 +97,10 @@ async function chooseServers(
   if (needed.length === 0) return ['given']
   if (needed.length < 3) skipped.push(`given servers: ${needed.map(variableOf).join(', ')} not set`)
   const reasons: string[] = []
-  const report = (_: string, text: string) => reasons.push(text)
+  const report = (subject: string, text: string) => {
+    reasons.push(text)
+    reportToTerminal(subject, text) // a first pull takes its minutes
+  }
   if (await engineWithImages({ required: false, env, report })) return ['embedded', 'containers']
   skipped.push(`service and system tests on containers: ${reasons.at(-1) ?? 'no container engine on this machine'}`)
   return ['embedded']

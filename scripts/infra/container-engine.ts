@@ -21,7 +21,7 @@ export async function engineWithImages({ required, env, report }: EngineOptions)
   }
   if (!required && !engineMayBeThere(env)) return false
   const client = await connectEngine(env).catch(() => undefined)
-  if (!client) return declined('no container engine answers')
+  if (!client) return declined(`no container engine answers${at(findEngineSocket(env))}`)
   try {
     await pullMissing(client, report)
     return true
@@ -38,9 +38,12 @@ async function pullMissing(client: ContainerRuntimeClient, report: Report): Prom
     report('containers', `pulling ${image} (the first time only)`)
     await client.image.pull(name)
     // Why a pull failed may stand within an answer that began well, which testcontainers does not read.
-    if (!(await client.image.exists(name))) throw new Error(`the engine could not pull ${image}`)
+    if (!(await client.image.exists(name)))
+      throw new Error(`the engine could not pull ${image}: docker pull ${image} says why`)
   }
 }
+
+const at = (place: string | undefined) => (place === undefined ? '' : ` at ${place}`)
 
 /** Without asking it: a socket may be there and nobody behind it. */
 export function engineMayBeThere(env: NodeJS.ProcessEnv): boolean {
