@@ -6,6 +6,8 @@ import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { eventually } from '@tocsin/testkit/eventually'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { homeAt } from '../scripts/home.ts'
+import { findContainers, findVolumes } from '../scripts/infra/containers.ts'
 import { isPortFree } from '../scripts/infra/ports.ts'
 import { isRunning, type ProcessIdentity } from '../scripts/processes/process-identity.ts'
 
@@ -63,6 +65,13 @@ function processes(): Record<string, ProcessIdentity> {
 const stillRunning = (known: Record<string, ProcessIdentity>) =>
   Object.keys(known).filter(name => isRunning(known[name]!))
 
+/** What an engine holds of the stack; nothing where none is asked. */
+async function inEngine(): Promise<{ containers: number; volumes: number }> {
+  if (infra !== 'containers') return { containers: 0, volumes: 0 }
+  const [containers, volumes] = [findContainers, findVolumes].map(find => find(homeAt(home), process.env))
+  return { containers: (await containers)!.length, volumes: (await volumes)!.length }
+}
+
 async function teams(adminKey: string | null): Promise<{ status: number; ids: string[] }> {
   const response = await fetch(`http://127.0.0.1:${portBase}/api/v1/teams`, {
     headers: adminKey === null ? {} : { authorization: `Bearer ${adminKey}` },
@@ -109,6 +118,7 @@ it('up stays in the foreground; an interrupt stops everything and leaves no proc
   foreground.kill('SIGINT')
   expect(await exited).toEqual([0, null])
   expect(stillRunning(known)).toEqual([])
+  expect(await inEngine()).toMatchObject({ containers: 0 })
 })
 
 it('up --detach returns when all is ready and keeps no hold on its output', async () => {
@@ -178,7 +188,9 @@ it('down leaves no process, keeps the data, and deletes it when told to', async 
   const known = processes()
   expect((await run(['down'])).code).toBe(0)
   expect(stillRunning(known)).toEqual([])
+  expect(await inEngine()).toEqual({ containers: 0, volumes: infra === 'containers' ? 3 : 0 })
   expect(existsSync(join(home, 'data/admin-key'))).toBe(true)
   expect((await run(['down', '--wipe'])).code).toBe(0)
   expect(existsSync(join(home, 'data'))).toBe(false)
+  expect(await inEngine()).toEqual({ containers: 0, volumes: 0 })
 })

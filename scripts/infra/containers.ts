@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ContainerRuntimeClient, WaitStrategy } from 'testcontainers'
 import { type Home, logFileOf } from '../home.ts'
 import { CliError, seconds } from '../report.ts'
@@ -21,11 +23,15 @@ const homeLabel = 'tocsin.home'
 /** A server in a container. Its data is in a named volume: ownership in it is the image's business, on every system. */
 export function containerPart(name: PartName, context: PartContext, ports: InfraPorts, host: string): InfraPart {
   if (name === 'mail') throw new Error('the mail catcher runs as a process')
-  const { home, env, report } = context
+  const { home, env, report, signal } = context
   const image = images[name]
   const address: Address = { host, port: ports[name] }
   const container = async () => (await connectEngine(env)).container.getById(containerName(home, name))
   let created = false
+  let answered = false
+  let logEnd = Promise.resolve()
+  const untilAnswers = (wait: Pick<Wait, 'withinMs' | 'signal'>) =>
+    waitUntilAnswers(name, context, address, { ...wait, logEnd })
   return {
     name,
     kind: 'containers',
@@ -37,23 +43,45 @@ export function containerPart(name: PartName, context: PartContext, ports: Infra
         // A stack that was killed while the engine was away has left it; its name is wanted.
         await (await container()).remove({ force: true }).catch(ignoreGone)
         created = true
-        await createContainer(name, context, address)
+        await createContainer(name, context, address, log => {
+          logEnd = keepLog(log, logFileOf(home, name))
+        })
       }
-      await untilAnswers(name, context, address)
+      await untilAnswers({ withinMs: readyWithinMs, signal })
+      answered = true
       report(name, `${image.image} on port ${address.port} (${seconds(startedAt)})`)
     },
     async stop() {
       if (!created) return
       created = false
-      await stopAndRemove(await container())
+      // Asked too early it would not hear it: process 1 ignores signals that it has no handler for yet. And to be killed
+      // in the middle of its first start leaves a Postgres without its database.
+      if (!answered) await untilAnswers({ withinMs: 10_000 }).catch(() => {})
+      await stopAndRemove(await container()).catch(error => {
+        throw new CliError(
+          `${name}: its container is left until an up or a down --wipe that finds the engine (${error.message})`,
+        )
+      })
     },
     kill: async () => (created ? (await container()).kill().catch(ignoreGone) : undefined),
   }
 }
 
-async function untilAnswers(name: ContainedPart, { home, env, signal }: PartContext, address: Address): Promise<void> {
-  const failBecause = (reason: string): never => {
+interface Wait {
+  readonly withinMs: number
+  readonly signal?: AbortSignal
+  readonly logEnd: Promise<void>
+}
+
+async function waitUntilAnswers(
+  name: ContainedPart,
+  { home, env }: PartContext,
+  address: Address,
+  { withinMs, signal, logEnd }: Wait,
+): Promise<void> {
+  const failBecause = async (reason: string) => {
     const logFile = logFileOf(home, name)
+    await Promise.race([logEnd, sleep(1_000)]) // it comes a moment after the end that it explains
     throw new CliError(`${name} did not start: ${reason}\n${lastLines(logFile)}\nIts log: ${logFile}`)
   }
   const { container } = await connectEngine(env)
@@ -61,29 +89,40 @@ async function untilAnswers(name: ContainedPart, { home, env, signal }: PartCont
     if (await images[name].answers(address)) return true
     const { State, RestartCount } = await container.inspect(container.getById(containerName(home, name)))
     // The engine may have started it again already, to die again.
-    if (!State.Running || RestartCount > 0) failBecause(`its container ended (exit code ${State.ExitCode})`)
+    if (!State.Running || RestartCount > 0) await failBecause(`its container ended (exit code ${State.ExitCode})`)
     return false
   }
-  const check = () => signal.throwIfAborted()
-  const ready = await becomesTrue(answers, { withinMs: readyWithinMs, everyMs: 100, check })
-  if (!ready) failBecause(`no answer at ${address.host}:${address.port} within ${readyWithinMs / 1_000} s`)
+  const ready = await becomesTrue(answers, { withinMs, everyMs: 100, check: () => signal?.throwIfAborted() })
+  if (!ready) await failBecause(`no answer at ${address.host}:${address.port} within ${withinMs / 1_000} s`)
 }
 
 /** Ends what a supervisor that was killed has left, and says how many containers that were. */
 export async function removeContainers(home: Home, env: NodeJS.ProcessEnv): Promise<number> {
+  const left = await findContainers(home, env)
+  await Promise.all(left.map(stopAndRemove))
+  return left.length
+}
+
+/** Of a stack, whether they run or not. */
+export async function findContainers(home: Home, env: NodeJS.ProcessEnv): Promise<Container[]> {
   const { dockerode } = (await connectEngine(env)).container
   const filters = { label: [`${homeLabel}=${homeHash(home)}`] }
-  const left = await dockerode.listContainers({ all: true, filters })
-  await Promise.all(left.map(({ Id }) => stopAndRemove(dockerode.getContainer(Id))))
-  return left.length
+  const found = await dockerode.listContainers({ all: true, filters })
+  return found.map(({ Id }) => dockerode.getContainer(Id))
+}
+
+/** The names of the volumes with a stack's data. */
+export async function findVolumes(home: Home, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const { dockerode } = (await connectEngine(env)).container
+  const names = (Object.keys(images) as ContainedPart[]).map(part => containerName(home, part))
+  const { Volumes } = await dockerode.listVolumes()
+  return Volumes.map(volume => volume.Name).filter(name => names.includes(name))
 }
 
 /** The data of a stack whose containers are gone. */
 export async function removeVolumes(home: Home, env: NodeJS.ProcessEnv): Promise<void> {
   const { dockerode } = (await connectEngine(env)).container
-  for (const name of Object.keys(images) as ContainedPart[]) {
-    await dockerode.getVolume(containerName(home, name)).remove().catch(ignoreGone)
-  }
+  for (const name of await findVolumes(home, env)) await dockerode.getVolume(name).remove().catch(ignoreGone)
 }
 
 /** Stopped in order first: a Kafka that was killed waits 9 s at its next start for its old registration to end. */
@@ -100,7 +139,12 @@ const noWait: WaitStrategy = {
   getStartupTimeout: () => 0,
 }
 
-async function createContainer(name: ContainedPart, { home, fsync }: PartContext, address: Address): Promise<void> {
+async function createContainer(
+  name: ContainedPart,
+  { home, fsync }: PartContext,
+  address: Address,
+  onLog: (log: Readable) => void,
+): Promise<void> {
   const { GenericContainer } = await import('testcontainers')
   const { image, port, dataFolder, command, environment } = images[name]
 
@@ -113,7 +157,7 @@ async function createContainer(name: ContainedPart, { home, fsync }: PartContext
         .withExposedPorts({ container: port, host: address.port })
         .withBindMounts([{ source: containerName(home, name), target: dataFolder }])
         .withWaitStrategy(noWait)
-        .withLogConsumer(log => keepLog(log, logFileOf(home, name)))
+        .withLogConsumer(onLog)
         // The stack outlives any test session: testcontainers' reaper must not count it as one's garbage.
         .withAutoCleanup(false)
       const args = command(fsync)
@@ -126,13 +170,16 @@ async function createContainer(name: ContainedPart, { home, fsync }: PartContext
       }
     }
   }
-  await new Server().start()
+  try {
+    await new Server().start()
+  } catch (error) {
+    throw new CliError(`${name} did not start: ${error instanceof Error ? error.message : error}`, 1, { cause: error })
+  }
 }
 
-/** Where `logs` and error messages look. It ends with the container, or with the engine: no reason to end with them. */
-function keepLog(log: Readable, file: string): void {
-  log.on('error', () => {})
-  log.pipe(createWriteStream(file, { flags: 'a' }).on('error', () => {}))
+/** Where `logs` and error messages look. It ends with the container, or breaks with the engine: then that is all there is. */
+function keepLog(log: Readable, file: string): Promise<void> {
+  return pipeline(log, createWriteStream(file, { flags: 'a' })).catch(() => {})
 }
 
 function homeHash(home: Home): string {
