@@ -45,8 +45,10 @@ export async function startInfra(options: InfraOptions): Promise<Infra> {
   const signal = AbortSignal.any([options.signal, failed.signal])
   const parts = await createParts(kinds, { ...options, signal }, ports)
   const stop = async () => {
-    await Promise.all(parts.map(part => part.stop()))
+    // Each gets its stop, and its end is waited for, also when an engine that is gone makes another's fail.
+    const stops = await Promise.allSettled(parts.map(part => part.stop()))
     giveUpPorts()
+    for (const outcome of stops) if (outcome.status === 'rejected') throw outcome.reason
   }
   const startOrStopAll = async (part: InfraPart) => {
     try {
@@ -58,7 +60,7 @@ export async function startInfra(options: InfraOptions): Promise<Infra> {
   }
   const starts = await Promise.allSettled(parts.map(startOrStopAll))
   if (starts.some(start => start.status === 'rejected')) {
-    await stop()
+    await stop().catch(error => options.report('servers', error.message)) // what made the start fail is the error
     options.signal.throwIfAborted()
     throw failed.signal.reason
   }

@@ -45,11 +45,18 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   undo.use(await claimServicePorts(portBase))
 
   const state = createState(home, portBase)
-  undo.defer(() => state.remove())
+  let serversLeft = false
+  undo.defer(() => {
+    if (!serversLeft) state.remove() // otherwise it tells the next up or down that there is something to end
+  })
   const observe = observer(state, report)
   const onChosen = (kinds: PartKinds) => state.update({ infra: kinds })
   const infra = await startInfra({ ...options, observe, onChosen, fsync: true, usualPorts: true })
-  undo.defer(() => infra.stop())
+  undo.defer(async () => {
+    serversLeft = true
+    await infra.stop()
+    serversLeft = false
+  })
 
   const environment = serviceEnvironment(env, infra)
   const adminKey = await prepareStack(home, environment, report)
