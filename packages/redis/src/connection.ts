@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { endsWithin } from '@tocsin/runtime/backoff'
 import { AppError, messageOf } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
 import { Redis } from 'ioredis'
@@ -9,6 +10,7 @@ export type { Redis }
 /** Reconnects for ever; between two attempts at most this long, so that work goes on soon after Redis is back. */
 const reconnectCapMs = 2_000
 const commandTimeoutMs = 5_000
+const quitMs = 1_000
 
 /**
  * Commands fail at once while Redis is away instead of queueing in memory without bound: every user has a way to go
@@ -39,9 +41,12 @@ export async function pingRedis(redis: Redis): Promise<void> {
   await redis.ping()
 }
 
-/** `quit` waits for an answer that a Redis that is away never gives; then the socket is just dropped. */
+/** `quit` waits for an answer that a Redis that is away or frozen never gives; then the socket is just dropped. */
 export async function closeRedis(redis: Redis): Promise<void> {
-  if (redis.status === 'ready') await redis.quit().catch(() => {})
+  if (redis.status === 'ready') {
+    const quit = redis.quit().catch(() => {})
+    await endsWithin(quit, quitMs)
+  }
   redis.disconnect()
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { backoffMs, pause } from './backoff.ts'
+import { backoffMs, endsWithin, pause } from './backoff.ts'
 
 it('stays between half of the step and the cap, at any attempt', () => {
   fc.assert(
@@ -19,4 +19,10 @@ it('a pause ends at once when stopping begins, and does not throw', async () => 
   stopping.abort()
   await paused
   await pause(60_000, stopping.signal)
+})
+
+it('waits for work no longer than it may take', async () => {
+  expect(await endsWithin(Promise.resolve('done'), 60_000)).toBe(true)
+  expect(await endsWithin(new Promise(() => {}), 1)).toBe(false)
+  await expect(endsWithin(Promise.reject(new Error('failed')), 60_000)).rejects.toThrow('failed')
 })

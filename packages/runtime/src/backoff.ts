@@ -15,3 +15,14 @@ export function backoffMs(attempt: number, { baseMs = 100, capMs = 30_000 }: Bac
 export async function pause(delayMs: number, stopping: AbortSignal): Promise<void> {
   await sleep(delayMs, undefined, { signal: stopping }).catch(() => {})
 }
+
+/** Waits for `work`, but no longer than this. True when it ended in time; a failure of it is thrown then. */
+export async function endsWithin(work: Promise<unknown>, withinMs: number): Promise<boolean> {
+  const over = new AbortController()
+  const late = pause(withinMs, over.signal).then(() => false)
+  try {
+    return await Promise.race([work.then(() => true), late])
+  } finally {
+    over.abort()
+  }
+}

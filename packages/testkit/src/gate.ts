@@ -7,6 +7,8 @@ export interface Gate extends AsyncDisposable {
   open(): Promise<void>
   /** Cuts every connection and refuses new ones, as a server that is gone does. */
   close(): Promise<void>
+  /** Keeps every connection, takes new ones, and lets nothing pass any more, as a server that is stopped does. */
+  freeze(): void
 }
 
 /**
@@ -15,6 +17,7 @@ export interface Gate extends AsyncDisposable {
  */
 export async function startGate(target: { host: string; port: number }): Promise<Gate> {
   const sockets = new Set<Socket>()
+  let frozen = false
   const server = createServer(incoming => {
     const outgoing = connect(target)
     for (const socket of [incoming, outgoing]) {
@@ -26,8 +29,12 @@ export async function startGate(target: { host: string; port: number }): Promise
         outgoing.destroy()
       })
     }
-    incoming.pipe(outgoing).pipe(incoming)
+    if (!frozen) incoming.pipe(outgoing).pipe(incoming)
   })
+  const freeze = () => {
+    frozen = true
+    for (const socket of sockets) socket.unpipe().pause()
+  }
   const listen = async (port: number) => {
     server.listen(port, '127.0.0.1')
     await once(server, 'listening')
@@ -42,7 +49,11 @@ export async function startGate(target: { host: string; port: number }): Promise
   }
   const port = await listen(0)
   await close()
-  return { host: '127.0.0.1', port, open: async () => void (await listen(port)), close, [Symbol.asyncDispose]: close }
+  const open = async () => {
+    frozen = false
+    await listen(port)
+  }
+  return { host: '127.0.0.1', port, open, close, freeze, [Symbol.asyncDispose]: close }
 }
 
 /** Where a URL or the first of a list of brokers points to. */

@@ -1,10 +1,12 @@
 import type { Redis } from '@tocsin/redis/connection'
 import { heartbeat, removeEvaluator } from '@tocsin/redis/evaluator-registry'
-import { pause } from '@tocsin/runtime/backoff'
+import { endsWithin, pause } from '@tocsin/runtime/backoff'
 import { messageOf } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
 
 const everyMs = 1_000
+/** A stop does not wait for a Redis that does not answer: whoever is silent is forgotten soon anyway. */
+const removeMs = 1_000
 
 /**
  * Tells the registry which snapshot this evaluator matches with. Before the first snapshot it tells nothing: it matches
@@ -38,7 +40,8 @@ export class VersionReporter {
   }
 
   async remove(): Promise<void> {
-    await removeEvaluator(this.#redis, this.#prefix, this.#evaluatorId).catch(error => this.#missed(error))
+    const removed = removeEvaluator(this.#redis, this.#prefix, this.#evaluatorId).catch(error => this.#missed(error))
+    await endsWithin(removed, removeMs)
   }
 
   async #beat(): Promise<void> {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type Redis, rethrowRedis } from '@tocsin/redis/connection'
-import { pause } from '@tocsin/runtime/backoff'
+import { endsWithin, pause } from '@tocsin/runtime/backoff'
 import { messageOf } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
 import { Queue, Worker } from 'bullmq'
@@ -13,6 +13,9 @@ const queueName = 'deliveries'
  * anyway, so a backlog of any length takes no more of Redis than this.
  */
 const queuedMax = 20_000
+
+/** How long Redis may take to take note of a stop. */
+const closeMs = 2_000
 
 export interface DeliveryQueue {
   /** Adding a job that is still there does nothing: the id is that of the attempt. Throws while Redis is away. */
@@ -63,7 +66,7 @@ export interface WorkersOptions {
 }
 
 /**
- * Runs jobs until `stopping`, then finishes those in hand. `redis` is a patient one, as BullMQ waits in a blocking read.
+ * Runs jobs until `stopping`, then finishes those in hand, with Redis or without. `redis` is a patient one, as BullMQ waits in a blocking read.
  * What happens to a job in Redis decides nothing: a job that is lost, or run twice after a stall, is made right by the
  * row in Postgres.
  */
@@ -74,7 +77,13 @@ export async function runWorkers(
   { concurrency, work }: WorkersOptions,
   stopping: AbortSignal,
 ): Promise<void> {
-  const worker = new Worker<Job>(queueName, job => work(job.data), {
+  const inHand = new Set<Promise<void>>()
+  const tracked = async (job: Job) => {
+    const done = work(job)
+    inHand.add(done)
+    await done.finally(() => inHand.delete(done))
+  }
+  const worker = new Worker<Job>(queueName, job => tracked(job.data), {
     connection: redis,
     prefix: bullPrefix(keyPrefix),
     concurrency,
@@ -84,7 +93,10 @@ export async function runWorkers(
   worker.on('error', error => log.debug({ error: messageOf(error) }, 'queue worker'))
   worker.on('failed', (job, error) => log.error({ err: error, delivery_id: job?.data.deliveryId }, 'a job failed'))
   while (!stopping.aborted) await pause(60 * 60 * 1_000, stopping)
-  await worker.close()
+  const closed = worker.close().catch(error => log.debug({ error: messageOf(error) }, 'closing the queue worker'))
+  await Promise.allSettled(inHand)
+  // What else it waits for is Redis. Without it the jobs stay there as active, and their rows say that they are done.
+  if (!(await endsWithin(closed, closeMs))) log.warn('Redis does not answer; the queue worker is left as it is')
 }
 
 const bullPrefix = (keyPrefix: string) => `${keyPrefix}bull`
