@@ -8,7 +8,7 @@ import type { Report } from '../report.ts'
 import { readState } from './stack-state.ts'
 
 /** Enough for a service to finish what it holds and for Postgres to write its checkpoint. */
-const graceMs = 12_000
+const graceMs = 23_000
 
 /**
  * Ends what a supervisor that was killed has left running. Only for the holder of the stack's lock: it is the proof that

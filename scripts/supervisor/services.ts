@@ -68,8 +68,15 @@ export interface ServiceContext {
   readonly portBase: number
 }
 
-/** What a service gets to finish what it holds, when the environment says nothing else. */
-const usualGraceMs = 10_000
+/** The longest that a service takes by itself, which is the sender with attempts under way. */
+const longestStopMs = 20_000
+
+/** A second more than the service's own deadline, so that it can say itself which step of its stop was late. */
+function stopGraceMs(env: NodeJS.ProcessEnv): number {
+  const given = [env.STOP_GRACE_MS, env.PRODUCE_DEADLINE_MS].map(text => Number(text) || 0)
+  // alert-producer takes 2 s more than its requests may wait.
+  return Math.max(longestStopMs, ...given) + 3_000
+}
 
 export function serviceSpec(name: ServiceName, { home, env, portBase }: ServiceContext): ProcessSpec {
   return {
@@ -78,7 +85,6 @@ export function serviceSpec(name: ServiceName, { home, env, portBase }: ServiceC
     args: [join(cloneFolder, 'services', name, 'src/main.ts')],
     env: { ...env, PORT: String(servicePort(name, portBase)) },
     logFile: logFileOf(home, name),
-    // A second more than its own deadline, so that it can say itself which step of its stop was late.
-    stopSteps: [{ signal: 'SIGTERM', graceMs: Number(env.STOP_GRACE_MS || usualGraceMs) + 1_000 }],
+    stopSteps: [{ signal: 'SIGTERM', graceMs: stopGraceMs(env) }],
   }
 }

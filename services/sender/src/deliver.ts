@@ -20,6 +20,9 @@ const claimFreshMs = claimMs - attemptTimeoutMs - 1_000
 const recordWhileStoppingMs = 4_000
 const postgresRetryMs = 250
 
+/** How long a delivery in hand may hold up a stop. */
+export const finishMs = attemptTimeoutMs + recordWhileStoppingMs
+
 export interface DeliverOptions {
   claim: (job: Job) => Promise<Claimed | undefined>
   record: (attempted: Attempted) => Promise<boolean>
