@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { AppError } from '@tocsin/runtime/errors'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { AppError, messageOf } from '@tocsin/runtime/errors'
 import pg from 'pg'
 import { type ConnectionSettings, connectionOptions } from './connection-options.ts'
 
@@ -33,13 +34,13 @@ export function readMigrations(folder: string): Migration[] {
   })
 }
 
-/** Runs what the database does not have yet, each file in a transaction of its own. Gives the names of those it ran. */
+/** Runs what the database does not have yet, in order. Gives the names of those it ran. */
 export async function migrate(settings: ConnectionSettings, folder: string): Promise<string[]> {
   const migrations = readMigrations(folder)
   const client = new pg.Client({ ...connectionOptions(settings), application_name: 'tocsin migrate' })
   await client.connect()
   try {
-    await client.query('SELECT pg_advisory_lock($1)', [migrationLock])
+    await lock(client)
     await client.query(`CREATE TABLE IF NOT EXISTS schema_migrations (
       version    integer PRIMARY KEY,
       name       text NOT NULL,
@@ -83,20 +84,38 @@ function checkHistory(applied: Applied[], migrations: Migration[]): void {
   }
 }
 
-async function run(client: pg.Client, { version, name, sql, checksum }: Migration): Promise<void> {
+/**
+ * Asked for again and again instead of waited for: a statement that waits has a snapshot, and an index that another
+ * migration builds concurrently would wait for that one in its turn.
+ */
+async function lock(client: pg.Client): Promise<void> {
+  const ask = () => client.query<{ mine: boolean }>('SELECT pg_try_advisory_lock($1) AS mine', [migrationLock])
+  while (!(await ask()).rows[0]!.mine) await sleep(100)
+}
+
+/**
+ * A file runs in a transaction of its own, unless one of its comments begins with "No transaction". That is for indexes
+ * on large tables, which can be built without holding up writers only outside of one. Its statements run one by one,
+ * each ends with a `;` at the end of a line, and each may run again: when one fails, those before it stay.
+ */
+async function run(client: pg.Client, migration: Migration): Promise<void> {
+  const inTransaction = !/^-- No transaction\b/m.test(migration.sql)
   try {
-    await client.query('BEGIN')
-    await client.query(sql)
+    if (inTransaction) await client.query('BEGIN')
+    for (const statement of inTransaction ? [migration.sql] : statementsOf(migration.sql)) await client.query(statement)
     await client.query('INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)', [
-      version,
-      name,
-      checksum,
+      migration.version,
+      migration.name,
+      migration.checksum,
     ])
-    await client.query('COMMIT')
+    if (inTransaction) await client.query('COMMIT')
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => {})
-    throw new AppError('migration_failed', `${name}: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    })
+    if (inTransaction) await client.query('ROLLBACK').catch(() => {})
+    throw new AppError('migration_failed', `${migration.name}: ${messageOf(error)}`, { cause: error })
   }
+}
+
+function statementsOf(sql: string): string[] {
+  const code = sql.replace(/^\s*--.*$/gm, '')
+  return code.split(/;[ \t]*$/m).filter(statement => statement.trim() !== '')
 }

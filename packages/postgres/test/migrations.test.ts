@@ -71,6 +71,23 @@ test('a migration that fails leaves nothing of itself, and is named', async () =
   expect(await migrate({ DATABASE_URL: url }, migrationsFolder)).toEqual([])
 })
 
+test('a migration without a transaction can be run again after it failed half-way', async () => {
+  const folder = olderRelease(0)
+  const next = `${String(names.length + 1).padStart(4, '0')}_alone.sql`
+  const sqlWith = (last: string) => `-- Owner: nobody.
+-- No transaction: an index is built; concurrently.
+CREATE TABLE IF NOT EXISTS alone (id int);
+DROP INDEX CONCURRENTLY IF EXISTS alone_by_id;
+CREATE INDEX CONCURRENTLY alone_by_id ON alone (id);
+${last};
+`
+  const url = await emptyDatabase()
+  writeFileSync(join(folder, next), sqlWith('SELECT 1/0'))
+  await expect(migrate({ DATABASE_URL: url }, folder)).rejects.toThrow(`${next}: division by zero`)
+  writeFileSync(join(folder, next), sqlWith('SELECT 1'))
+  expect(await migrate({ DATABASE_URL: url }, folder)).toEqual([next])
+})
+
 test('a file that changed after it ran is refused', async () => {
   const folder = olderRelease(0)
   const url = await emptyDatabase()
