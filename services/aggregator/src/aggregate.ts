@@ -1,4 +1,4 @@
-import { type Alert, problemKey } from '@tocsin/contracts/alert'
+import { problemKey } from '@tocsin/contracts/alert'
 import { decodeMessage, InvalidMessage } from '@tocsin/contracts/decode'
 import { type Match, matchSchema, type NotificationReady, schemaVersion } from '@tocsin/contracts/messages'
 import type { Stage } from '@tocsin/kafka/consume'
@@ -57,7 +57,10 @@ export function decodeMatch(record: KafkaRecord): IncomingMatch {
 
 /** A notification to publish, with what the record says besides the row. */
 export interface HandOver extends Pending {
-  alert: Alert
+  /** What keeps its order: the alert's `dedup_key`, else its `alert_id`. */
+  problem: string
+  /** When it happened, as far as that is known. */
+  since: number
   headers: Record<string, string>
 }
 
@@ -65,7 +68,9 @@ function withSources(pending: readonly Pending[], incoming: readonly IncomingMat
   const sources = new Map(incoming.map(item => [keyOf(item.match.team_id, item.match.alert.alert_id), item]))
   return pending.flatMap(row => {
     const source = sources.get(keyOf(row.teamId, row.alertId))
-    return source === undefined ? [] : [{ ...row, alert: source.match.alert, headers: source.headers }]
+    if (source === undefined) return []
+    const { alert } = source.match
+    return [{ ...row, problem: problemKey(alert), since: Date.parse(alert.event_ts), headers: source.headers }]
   })
 }
 
@@ -81,7 +86,7 @@ export async function handOver(
   if (rows.length === 0) return
   await producer.send(rows.map(row => readyRecord(row, topic)))
   const now = Date.now()
-  for (const { alert } of rows) readySeconds.observe(Math.max(0, now - Date.parse(alert.event_ts)) / 1_000)
+  for (const { since } of rows) readySeconds.observe(Math.max(0, now - since) / 1_000)
   await markReady(
     db,
     rows.map(row => row.notificationId),
@@ -97,7 +102,7 @@ export function readyRecord(row: HandOver, topic: string): OutgoingMessage {
   }
   return {
     topic,
-    key: `${row.teamId}:${problemKey(row.alert)}`,
+    key: `${row.teamId}:${row.problem}`,
     value: JSON.stringify(message),
     headers: { ...row.headers, schema_version: String(schemaVersion) },
   }

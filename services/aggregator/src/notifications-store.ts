@@ -1,4 +1,3 @@
-import type { Alert } from '@tocsin/contracts/alert'
 import { newId } from '@tocsin/contracts/ids'
 import type { Match } from '@tocsin/contracts/messages'
 import type { Queryable } from '@tocsin/postgres/database'
@@ -40,10 +39,10 @@ export async function upsertNotifications(db: Queryable, matches: readonly Match
   const sorted = matches.toSorted(byTeamAndAlert)
   const { rows } = await db.query<UpsertedRow>(
     `WITH match AS (
-       SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::json[], $5::jsonb[])
-         AS m (notification_id, team_id, alert_id, alert, rules)
+       SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::json[], $6::jsonb[])
+         AS m (notification_id, team_id, alert_id, dedup_key, alert, rules)
      ), upserted AS (
-       INSERT INTO notifications AS n (notification_id, team_id, alert_id, alert, rules)
+       INSERT INTO notifications AS n (notification_id, team_id, alert_id, dedup_key, alert, rules)
        SELECT * FROM match
        ON CONFLICT (team_id, alert_id) DO UPDATE
        SET rules = n.rules || (
@@ -65,6 +64,7 @@ export async function upsertNotifications(db: Queryable, matches: readonly Match
       sorted.map(() => newId('notification')),
       sorted.map(match => match.team_id),
       sorted.map(match => match.alert.alert_id),
+      sorted.map(match => match.alert.dedup_key ?? null),
       sorted.map(match => JSON.stringify(match.alert)),
       sorted.map(match => JSON.stringify(match.rules)),
     ],
@@ -99,20 +99,29 @@ export async function markReady(db: Queryable, notificationIds: readonly string[
   )
 }
 
+export interface LeftBehind extends Pending {
+  problem: string
+  createdAt: Date
+}
+
 /**
  * Rows that were made a while ago and never handed over; those that another sweep holds are left to it. The locks last
- * as long as the transaction of the caller.
+ * as long as the transaction of the caller. Without the alerts, which may have half a megabyte each; Postgres could not
+ * look into them either, because `->>` fails on U+0000 and half surrogate pairs anywhere in a `json` value.
  */
-export async function lockLeftBehind(
-  db: Queryable,
-  olderThanMs: number,
-  limit: number,
-): Promise<(Pending & { alert: Alert })[]> {
-  const { rows } = await db.query<{ notification_id: string; team_id: string; alert_id: string; alert: Alert }>(
-    `SELECT notification_id, team_id, alert_id, alert FROM notifications
+export async function lockLeftBehind(db: Queryable, olderThanMs: number, limit: number): Promise<LeftBehind[]> {
+  const { rows } = await db.query<{
+    notification_id: string
+    team_id: string
+    alert_id: string
+    problem: string
+    created_at: Date
+  }>(
+    `SELECT notification_id, team_id, alert_id, coalesce(dedup_key, alert_id) AS problem, created_at
+     FROM notifications
      WHERE status = 'pending' AND created_at < now() - $1 * interval '1 ms'
      ORDER BY created_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED`,
     [olderThanMs, limit],
   )
-  return rows.map(row => ({ ...pendingOf(row), alert: row.alert }))
+  return rows.map(row => ({ ...pendingOf(row), problem: row.problem, createdAt: row.created_at }))
 }

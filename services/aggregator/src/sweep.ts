@@ -35,8 +35,8 @@ export function createSweep(
   const round = () =>
     db.transaction(async client => {
       const rows = await lockLeftBehind(client, afterMs, rowsPerRound)
-      // The trace of the record that made the row is not kept in it.
-      const handOvers = rows.map(row => ({ ...row, headers: { origin: 'aggregator' } }))
+      // Neither the trace of the record that made the row nor the time of the event is a column of it.
+      const handOvers = rows.map(row => ({ ...row, since: row.createdAt.getTime(), headers: { origin: 'aggregator' } }))
       await handOver(client, producer, topic, handOvers)
       return rows.length
     })

@@ -65,9 +65,16 @@ export async function markPublished(client: Queryable, rows: readonly OutboxRow[
   ])
 }
 
-/** What was published is kept for a day, for people who wonder what was said and when. */
-export async function prunePublished(client: Queryable): Promise<number> {
-  const { rowCount } = await client.query(`DELETE FROM outbox WHERE published_at < now() - interval '1 day'`)
+/**
+ * What was published is kept for a day, for people who wonder what was said and when. Deletes the oldest `limit` rows at
+ * most, so that a day of many changes is no transaction of minutes.
+ */
+export async function prunePublished(client: Queryable, limit: number): Promise<number> {
+  const { rowCount } = await client.query(
+    `DELETE FROM outbox WHERE outbox_id IN (
+       SELECT outbox_id FROM outbox WHERE published_at < now() - interval '1 day' ORDER BY published_at LIMIT $1)`,
+    [limit],
+  )
   return rowCount ?? 0
 }
 

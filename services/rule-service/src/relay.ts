@@ -19,6 +19,7 @@ export interface RelayOptions {
 const pollMs = 200
 const batchRows = 500
 const pruneEveryMs = 60 * 60_000
+const pruneRows = 10_000
 /** Short, because people wait to see their rule live once Kafka is back. */
 const backoffCapMs = 5_000
 
@@ -79,8 +80,11 @@ export class Relay {
 
   async #prune(): Promise<void> {
     if (Date.now() < this.#nextPrune) return
-    this.#nextPrune = Date.now() + pruneEveryMs
-    await prunePublished(this.#options.database)
+    const pruned = await this.#options.database.transaction(async client =>
+      (await becomeRelay(client)) ? prunePublished(client, pruneRows) : 0,
+    )
+    // More to prune: after the next batch, so that nobody's change waits for it.
+    if (pruned < pruneRows) this.#nextPrune = Date.now() + pruneEveryMs
   }
 
   async #pauseOrWake(delayMs: number, stopping: AbortSignal): Promise<void> {

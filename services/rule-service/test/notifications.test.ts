@@ -1,5 +1,7 @@
 import { newId } from '@tocsin/contracts/ids'
+import type { Queryable } from '@tocsin/postgres/database'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { listDeliveries, listNotifications } from '../src/notifications-store.ts'
 import { problemsIn, type RunningRuleService, startRuleService } from './running-rule-service.ts'
 
 let running: RunningRuleService
@@ -137,5 +139,40 @@ describe('deliveries', () => {
     expect((await call('GET', `${base}/deliveries/dlv_0`)).body).toEqual(body.items[0])
     expect((await call('GET', `${base}/deliveries?state=sent`)).status).toBe(422)
     expect((await call('GET', '/api/v1/teams/others/deliveries/dlv_0')).status).toBe(404)
+  })
+})
+
+describe('what few of very many rows are', () => {
+  const team = 'busy'
+  const page = { limit: 50, after: undefined }
+
+  beforeAll(async () => {
+    await running.database.query(
+      `INSERT INTO notifications (notification_id, team_id, alert_id, alert, rules, status)
+       SELECT 'ntf_' || n, $1, n, '{}', '[]', CASE n WHEN 1 THEN 'failed' ELSE 'delivered' END FROM generate_series(1, 5000) AS n`,
+      [team],
+    )
+    await running.database.query(
+      `INSERT INTO deliveries (delivery_id, notification_id, endpoint_id, team_id, kind, state, due_at)
+       SELECT 'dlv_busy_' || n, notification_id, 'end_1', team_id, 'webhook', status, now()
+       FROM notifications JOIN generate_series(1, 5000) AS n ON notification_id = 'ntf_' || n`,
+    )
+    await running.database.query('ANALYZE notifications, deliveries')
+  })
+
+  /** Postgres's plan in the place of the rows. */
+  const explain: Queryable = { query: (text, values) => running.database.query(`EXPLAIN ${text}`, values) }
+
+  it.each(['partial', 'failed', 'skipped'] as const)(
+    'notifications that are %s are found by an index',
+    async status => {
+      const plan = await listNotifications(explain, team, { alertId: undefined, status }, page)
+      expect(JSON.stringify(plan)).toContain('notifications_rare')
+    },
+  )
+
+  it.each(['failed', 'skipped'] as const)('deliveries that are %s are found by an index', async state => {
+    const plan = await listDeliveries(explain, team, { notificationId: undefined, state }, page)
+    expect(JSON.stringify(plan)).toContain('deliveries_rare')
   })
 })

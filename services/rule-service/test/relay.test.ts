@@ -128,7 +128,24 @@ test('forgets what was told more than a day ago, and nothing that was not', asyn
        ('rule.changed', 'new', '{}', now() - interval '3 days', now() - interval '1 hour'),
        ('rule.changed', 'unpublished', '{}', now() - interval '3 days', NULL)`,
   )
-  expect(await prunePublished(database)).toBe(1)
+  expect(await prunePublished(database, 10)).toBe(1)
   const { rows } = await database.query('SELECT key FROM outbox ORDER BY key')
   expect(rows).toEqual([{ key: 'new' }, { key: 'unpublished' }])
+})
+
+test('forgets in steps, the oldest first, and finds them by an index', async ({ database }) => {
+  await database.query(
+    `INSERT INTO outbox (topic, key, message, published_at)
+     SELECT 'rule.changed', n, '{}', now() - interval '1 day' - n * interval '1 second' FROM generate_series(1, 25) AS n`,
+  )
+  expect(await prunePublished(database, 10)).toBe(10)
+  const { rows } = await database.query('SELECT max(key::int) AS oldest FROM outbox')
+  expect(rows).toEqual([{ oldest: 15 }])
+  expect(await prunePublished(database, 10)).toBe(10)
+  expect(await prunePublished(database, 10)).toBe(5)
+  const plan = await database.transaction(async client => {
+    await client.query('SET LOCAL enable_seqscan = off')
+    return client.query(`EXPLAIN SELECT FROM outbox WHERE published_at < now() ORDER BY published_at LIMIT 10`)
+  })
+  expect(JSON.stringify(plan.rows)).toContain('outbox_published')
 })
