@@ -1,6 +1,6 @@
 import { parseSettings } from '@tocsin/runtime/config'
 import { describe, expect, it } from 'vitest'
-import { kafkaAddress, kafkaSettings } from './settings.ts'
+import { kafkaAddress, kafkaSettings, kafkaSettingsProblems } from './settings.ts'
 
 function parsed(env: Record<string, string>) {
   const result = parseSettings(kafkaSettings, env)
@@ -39,7 +39,10 @@ describe('kafkaSettings', () => {
     [{ KAFKA_TLS_CA: '/ca.pem' }, /KAFKA_TLS must be true/],
     [{ KAFKA_TLS: 'true', KAFKA_TLS_CA: '/no/such/ca.pem' }, /KAFKA_TLS_CA cannot be read: ENOENT/],
     [{ KAFKA_TLS: 'true', KAFKA_TLS_CA: import.meta.filename }, /holds no PEM certificate|cannot be read/],
-  ])('says what does not fit together in %j', (env, message) => {
+  ])('says what does not fit together in %j, before the service starts and also later', (env, message) => {
+    const told = parseSettings(kafkaSettings, env as Record<string, string>, kafkaSettingsProblems)
+    const texts = 'problems' in told ? told.problems.map(problem => `${problem.setting} ${problem.message}`) : []
+    expect(texts.join('; ')).toMatch(message)
     expect(() => kafkaAddress(parsed(env as Record<string, string>))).toThrow(message)
   })
 })

@@ -39,8 +39,8 @@ export interface KafkaAddress {
   sasl?: { mechanism: (typeof saslMechanisms)[number]; username: string; password: Secret }
 }
 
-/** What is wrong between settings that are right one by one. */
-export function kafkaSettingsProblems(settings: KafkaSettings): SettingsProblem[] {
+/** What is wrong between settings that are right one by one: for `readSettings` of a service. */
+export function kafkaSettingsProblems(settings: Partial<KafkaSettings>): SettingsProblem[] {
   const problems: SettingsProblem[] = []
   const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = settings
   if (mechanism !== undefined) {
@@ -51,17 +51,19 @@ export function kafkaSettingsProblems(settings: KafkaSettings): SettingsProblem[
   }
   if (settings.KAFKA_TLS_CA !== undefined && !settings.KAFKA_TLS) {
     problems.push({ setting: 'KAFKA_TLS', message: 'must be true, as KAFKA_TLS_CA is set' })
+  } else {
+    readAuthority(settings.KAFKA_TLS_CA, problems)
   }
   return problems
 }
 
 export function kafkaAddress(settings: KafkaSettings): KafkaAddress {
   const problems = kafkaSettingsProblems(settings)
-  const ca = problems.length === 0 ? readAuthority(settings.KAFKA_TLS_CA, problems) : undefined
   if (problems.length > 0) {
     const text = problems.map(({ setting, message }) => `${setting} ${message}`).join('; ')
     throw new AppError('bad_settings', `The Kafka settings do not fit together: ${text}`, { details: problems })
   }
+  const ca = readAuthority(settings.KAFKA_TLS_CA, problems)
   const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = settings
   return {
     brokers: settings.KAFKA_BROKERS,

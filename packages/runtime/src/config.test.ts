@@ -31,6 +31,24 @@ it('names every wrong setting at once', () => {
   ])
 })
 
+it('names what does not fit together with all else, but a setting that is wrong by itself only once', () => {
+  const check = ({ TLS, KEY }: { TLS?: boolean; KEY?: Secret | undefined }) =>
+    KEY && !TLS
+      ? [
+          { setting: 'TLS', message: 'is needed, as KEY is set' },
+          { setting: 'KEY', message: 'needs TLS' },
+        ]
+      : []
+  const named = (env: Record<string, string>) => {
+    const result = parseSettings(shape, env, check)
+    return 'problems' in result ? result.problems.map(({ setting, message }) => `${setting} ${message}`) : []
+  }
+  expect(named({ KEY: 'k', TLS: 'true' })).toEqual([])
+  expect(named({ KEY: 'k' })).toEqual(['TLS is needed, as KEY is set', 'KEY needs TLS'])
+  expect(named({ KEY: 'k', SIZE: 'many' })).toHaveLength(3)
+  expect(named({ KEY: 'k', TLS: 'yes' }).filter(text => text.startsWith('TLS'))).toHaveLength(1)
+})
+
 it('never shows a secret by printing it', () => {
   const result = parseSettings(
     { KEY: secret().default(new Secret('')), URL: z.string().optional() },

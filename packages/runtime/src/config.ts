@@ -52,22 +52,35 @@ export interface SettingsProblem {
   message: string
 }
 
+/** What is wrong between settings that are right one by one. Is given those that are. */
+export type SettingsCheck<Shape extends SettingsShape> = (settings: Partial<Settings<Shape>>) => SettingsProblem[]
+
 /** Reads and checks all settings at once. An empty variable counts as unset: that is how shells and compose files unset one. */
 export function parseSettings<Shape extends SettingsShape>(
   shape: Shape,
   env: NodeJS.ProcessEnv,
+  check: SettingsCheck<Shape> = () => [],
 ): { settings: Settings<Shape> } | { problems: SettingsProblem[] } {
-  const given = Object.fromEntries(Object.keys(shape).map(name => [name, env[name] === '' ? undefined : env[name]]))
-  const parsed = z.object(shape).safeParse(given)
-  if (parsed.success) return { settings: Object.freeze(parsed.data) as Settings<Shape> }
-  return {
-    problems: parsed.error.issues.map(issue => ({ setting: String(issue.path[0]), message: issue.message })),
+  const problems: SettingsProblem[] = []
+  const settings: Record<string, unknown> = {}
+  for (const [setting, schema] of Object.entries(shape)) {
+    const parsed = schema.safeParse(env[setting] === '' ? undefined : env[setting])
+    if (parsed.success) settings[setting] = parsed.data
+    else problems.push(...parsed.error.issues.map(({ message }) => ({ setting, message })))
   }
+  const wrong = new Set(problems.map(({ setting }) => setting))
+  const between = check(settings as Partial<Settings<Shape>>)
+  problems.push(...between.filter(({ setting }) => !wrong.has(setting)))
+  return problems.length > 0 ? { problems } : { settings: Object.freeze(settings) as Settings<Shape> }
 }
 
-/** For `main.ts`: the settings, or every problem on stderr and exit 2. */
-export function readSettings<Shape extends SettingsShape>(shape: Shape, env: NodeJS.ProcessEnv): Settings<Shape> {
-  const result = parseSettings(shape, env)
+/** For `config.ts`: the settings, or every problem on stderr and exit 2. */
+export function readSettings<Shape extends SettingsShape>(
+  shape: Shape,
+  env: NodeJS.ProcessEnv,
+  check?: SettingsCheck<Shape>,
+): Settings<Shape> {
+  const result = parseSettings(shape, env, check)
   if ('settings' in result) return result.settings
   console.error('These settings are wrong:')
   for (const { setting, message } of result.problems) {

@@ -1,4 +1,4 @@
-import { kafkaSettings } from '@tocsin/kafka/settings'
+import { kafkaSettings, kafkaSettingsProblems } from '@tocsin/kafka/settings'
 import { postgresSettings } from '@tocsin/postgres/settings'
 import { durationMs, processSettings, readSettings, type Settings } from '@tocsin/runtime/config'
 
@@ -14,4 +14,4 @@ export const settings = {
 
 export type Config = Settings<typeof settings>
 
-export const readConfig = (env: NodeJS.ProcessEnv): Config => readSettings(settings, env)
+export const readConfig = (env: NodeJS.ProcessEnv): Config => readSettings(settings, env, kafkaSettingsProblems)

@@ -1,6 +1,6 @@
-import { kafkaSettings } from '@tocsin/kafka/settings'
+import { kafkaSettings, kafkaSettingsProblems } from '@tocsin/kafka/settings'
 import { postgresSettings } from '@tocsin/postgres/settings'
-import { count, durationMs, processSettings, type Settings } from '@tocsin/runtime/config'
+import { count, durationMs, processSettings, readSettings, type Settings } from '@tocsin/runtime/config'
 
 export const settings = {
   ...processSettings(8081),
@@ -15,3 +15,5 @@ export const settings = {
 }
 
 export type Config = Settings<typeof settings>
+
+export const readConfig = (env: NodeJS.ProcessEnv): Config => readSettings(settings, env, kafkaSettingsProblems)

@@ -1,9 +1,8 @@
-import { readSettings } from '@tocsin/runtime/config'
 import { runService } from '@tocsin/runtime/run-service'
-import { settings } from './config.ts'
+import { readConfig } from './config.ts'
 import { start } from './start.ts'
 
-const config = readSettings(settings, process.env)
+const config = readConfig(process.env)
 await runService('alert-producer', service => start(service, config), {
   // A request that waits for Kafka is answered at its own deadline, and a stop does not cut it off before that.
   graceMs: Math.max(config.STOP_GRACE_MS, config.PRODUCE_DEADLINE_MS + 2_000),

@@ -1,7 +1,7 @@
-import { kafkaSettings } from '@tocsin/kafka/settings'
+import { kafkaSettings, kafkaSettingsProblems } from '@tocsin/kafka/settings'
 import { postgresSettings } from '@tocsin/postgres/settings'
 import { redisSettings } from '@tocsin/redis/settings'
-import { processSettings, type Settings, webhookSettings } from '@tocsin/runtime/config'
+import { processSettings, readSettings, type Settings, webhookSettings } from '@tocsin/runtime/config'
 
 export const settings = {
   ...processSettings(8080),
@@ -12,3 +12,5 @@ export const settings = {
 }
 
 export type Config = Settings<typeof settings>
+
+export const readConfig = (env: NodeJS.ProcessEnv): Config => readSettings(settings, env, kafkaSettingsProblems)
