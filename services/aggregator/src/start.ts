@@ -21,7 +21,7 @@ export async function start(service: Service, config: Config): Promise<void> {
   service.onStop('postgres', () => db.close())
   await service.waitFor('postgres', () => db.ping())
 
-  const kafka = createKafka(config, { clientId: 'aggregator', log })
+  const kafka = createKafka(config, { clientId: 'tocsin-aggregator', log })
   const probe = createKafkaProbe(kafka)
   service.onStop('kafka probe', () => probe.close())
   await service.waitFor('kafka', () => probe.check())

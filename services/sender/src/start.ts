@@ -42,7 +42,7 @@ export async function start(service: Service, config: Config): Promise<void> {
   await service.waitFor('postgres', () => db.ping())
   await service.waitFor('redis', () => pingRedis(redis))
 
-  const kafka = createKafka(config, { clientId: 'sender', log })
+  const kafka = createKafka(config, { clientId: 'tocsin-sender', log })
   const probe = createKafkaProbe(kafka)
   service.onStop('kafka probe', () => probe.close())
   await service.waitFor('kafka', () => probe.check())
