@@ -1,17 +1,20 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { groupCommit } from './group-commit.ts'
 
 test('what is asked for while one statement runs shares the next one', async () => {
   const groups: number[][] = []
+  const began = Promise.withResolvers<void>()
+  const gate = Promise.withResolvers<void>()
   const double = groupCommit(async (items: number[]) => {
     groups.push(items)
-    await sleep(5)
+    began.resolve()
+    await gate.promise
     return items.map(item => item * 2)
   })
   const first = [double(1), double(2)]
-  await sleep(2)
+  await began.promise
   const later = [double(3), double(4), double(5)]
+  gate.resolve()
   expect(await Promise.all([...first, ...later])).toEqual([2, 4, 6, 8, 10])
   expect(groups).toEqual([
     [1, 2],
