@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { toolsFolder } from '../home.ts'
 import { seconds } from '../report.ts'
 import type { PartContext } from './infra-part.ts'
-import { runCommand } from './run-command.ts'
+import { javaEnvironment, runCommand } from './run-command.ts'
 
 const pom = join(import.meta.dirname, 'kafka/pom.xml')
 
@@ -32,7 +32,7 @@ export async function fetchKafkaJars(maven: string, { report, signal }: PartCont
   try {
     const options = [`-DoutputDirectory=${draft}/libs`, '-DincludeScope=runtime']
     const goal = ['--quiet', '--batch-mode', '--file', pom, 'dependency:copy-dependencies']
-    await runCommand(maven, [...goal, ...options], { signal })
+    await runCommand(maven, [...goal, ...options], { env: javaEnvironment(process.env), signal })
     // Two at once: the one that comes second finds the folder there, and it holds the same.
     if (!haveKafkaJars()) renameSync(draft, folder)
   } finally {

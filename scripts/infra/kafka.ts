@@ -1,19 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { logFileOf } from '../home.ts'
+import { type Home, logFileOf } from '../home.ts'
 import { type InfraPart, type PartContext, processPart } from './infra-part.ts'
 import type { InfraPorts } from './infra-ports.ts'
 import { fetchKafkaJars, haveKafkaJars, jars, kafkaVersion } from './kafka-jars.ts'
 import { loopback } from './ports.ts'
 import { kafkaAnswers } from './probes.ts'
-import { runCommand } from './run-command.ts'
+import { javaEnvironment, runCommand } from './run-command.ts'
 import type { Programs } from './system-packages.ts'
 
 export function embeddedKafka(context: PartContext, ports: InfraPorts, programs: Programs): InfraPart {
   const { home, env, signal } = context
-  const data = join(home.data, 'kafka')
-  const settingsFile = join(home.run, 'kafka.properties')
   return processPart(
     {
       name: 'kafka',
@@ -23,15 +21,15 @@ export function embeddedKafka(context: PartContext, ports: InfraPorts, programs:
       async prepare() {
         const java = await programs.java
         if (!haveKafkaJars()) await fetchKafkaJars(await programs.maven, context)
-        if (!existsSync(join(data, 'meta.properties'))) {
-          await format(java, data, `${settingsFile}.format`, ports, signal)
-        }
-        writeFileSync(settingsFile, properties(data, ports))
+        linkJars(home)
+        if (!existsSync(join(home.root, data, 'meta.properties'))) await format(java, home, ports, signal)
+        writeFileSync(join(home.root, settingsFile), properties(data, ports))
         return {
           name: 'kafka',
           command: java,
-          args: [...javaOptions, '-cp', join(jars, '*'), 'kafka.Kafka', settingsFile],
-          env,
+          args: [...javaOptions, ...classPath, 'kafka.Kafka', settingsFile],
+          cwd: home.root,
+          env: javaEnvironment(env),
           logFile: logFileOf(home, 'kafka'),
           stopSteps: [{ signal: 'SIGTERM', graceMs: 20_000 }],
         }
@@ -40,6 +38,21 @@ export function embeddedKafka(context: PartContext, ports: InfraPorts, programs:
     },
     context,
   )
+}
+
+/**
+ * Relative to the home, which is the working folder of every Java here: properties files are read as Latin-1 and take
+ * backslashes for escapes, a comma in `log.dirs` and a colon in a class path part two of them, and a home may have them all.
+ */
+const data = 'data/kafka'
+const settingsFile = 'run/kafka.properties'
+const jarsLink = 'run/kafka-jars'
+const classPath = ['-cp', `${jarsLink}/*`]
+
+function linkJars(home: Home): void {
+  const link = join(home.root, jarsLink)
+  rmSync(link, { force: true })
+  symlinkSync(jars, link)
 }
 
 const javaOptions = [
@@ -99,16 +112,18 @@ function properties(logFolder: string, { kafka, kafka_controller }: InfraPorts):
 }
 
 /** Made beside its place and moved there whole, so that an interrupted start leaves nothing half-made. */
-async function format(java: string, data: string, settingsFile: string, ports: InfraPorts, signal: AbortSignal) {
+async function format(java: string, { root }: Home, ports: InfraPorts, signal: AbortSignal) {
   const draft = `${data}.partial`
-  rmSync(draft, { recursive: true, force: true })
-  mkdirSync(draft, { recursive: true })
-  writeFileSync(settingsFile, properties(draft, ports))
+  const draftSettings = `${settingsFile}.format`
+  rmSync(join(root, draft), { recursive: true, force: true })
+  mkdirSync(join(root, draft), { recursive: true })
+  writeFileSync(join(root, draftSettings), properties(draft, ports))
   const clusterId = randomBytes(16).toString('base64url')
   // A JVM that lives for a second is quicker without its optimising compiler.
   const quick = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto']
-  const tool = ['-cp', join(jars, '*'), 'kafka.tools.StorageTool', 'format']
-  await runCommand(java, [...quick, ...tool, `--cluster-id=${clusterId}`, '--config', settingsFile], { signal })
-  rmSync(settingsFile)
-  renameSync(draft, data)
+  const tool = [...classPath, 'kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`]
+  const options = { cwd: root, env: javaEnvironment(process.env), signal }
+  await runCommand(java, [...quick, ...tool, '--config', draftSettings], options)
+  rmSync(join(root, draftSettings))
+  renameSync(join(root, draft), join(root, data))
 }

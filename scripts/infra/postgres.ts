@@ -1,4 +1,5 @@
-import { chownSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { logFileOf } from '../home.ts'
 import { type InfraPart, type PartContext, processPart } from './infra-part.ts'
@@ -74,10 +75,23 @@ async function createCluster({ binaries, data, user }: PostgresPlace, { fsync, s
   const access = [`--username=${account}`, '--auth-local=trust', '--auth-host=scram-sha-256']
   const options = { user, cwd: '/', signal }
   const sync = fsync ? [] : ['--no-sync']
-  await runCommand(join(binaries, 'bin/initdb'), ['-D', draft, ...locale, ...access, ...sync], options)
+  using programs = programsForShell(binaries)
+  await runCommand(join(programs.folder, 'bin/initdb'), ['-D', draft, ...locale, ...access, ...sync], options)
   await runCommand(join(binaries, 'bin/postgres'), ['--single', '-D', draft, 'postgres'], {
     ...options,
     input: `ALTER ROLE ${account} PASSWORD '${account}'\nCREATE DATABASE ${account}\n`,
   })
   renameSync(draft, data)
+}
+
+/** initdb has a shell start the server's program, by its path in double quotes; there these are not themselves. */
+const changedByShell = /["$`\\]/
+
+/** The programs where a shell can name them: in a copy for this one time when the clone's path is not for shells. */
+function programsForShell(binaries: string): { readonly folder: string } & Disposable {
+  if (!changedByShell.test(binaries)) return { folder: binaries, [Symbol.dispose]: () => {} }
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-initdb-'))
+  chmodSync(folder, 0o755)
+  cpSync(binaries, folder, { recursive: true, verbatimSymlinks: true })
+  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
 }

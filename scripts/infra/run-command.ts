@@ -33,3 +33,8 @@ export async function runCommand(
   if (code !== 0) throw new CliError(`${[command, ...args].join(' ')} failed (${code}):\n${output.trimEnd()}`)
   return output
 }
+
+/** In the plain C locale Java takes every letter of a file's name that is not ASCII for a question mark. */
+export function javaEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { ...env, LC_ALL: 'C.UTF-8' }
+}

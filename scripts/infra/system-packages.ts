@@ -98,7 +98,8 @@ function find(program: Program, env: NodeJS.ProcessEnv): string | undefined {
 }
 
 function outputOf(command: string, argument: string): string {
-  const { stdout, stderr } = spawnSync(command, [argument], { encoding: 'utf8' })
+  // Away from a working folder whose name a Java in the C locale cannot read: Maven would fail there.
+  const { stdout, stderr } = spawnSync(command, [argument], { encoding: 'utf8', cwd: '/' })
   return `${stdout ?? ''}${stderr ?? ''}`
 }
 

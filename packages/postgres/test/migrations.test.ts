@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -54,6 +55,14 @@ test.each(names.map((_, index) => index + 1))(
     await database.close()
   },
 )
+
+test('npm run migrate applies what is missing and says what', async () => {
+  const script = join(import.meta.dirname, '../../../scripts/migrate.ts')
+  const env = { ...process.env, DATABASE_URL: await emptyDatabase() }
+  const run = () => spawnSync(process.execPath, [script], { env, encoding: 'utf8' })
+  expect(run()).toMatchObject({ status: 0, stdout: names.map(name => `applied ${name}\n`).join('') })
+  expect(run()).toMatchObject({ status: 0, stdout: 'up to date: there was nothing to apply\n' })
+})
 
 test('several that migrate at the same time run each file once between them', async () => {
   const url = await emptyDatabase()
