@@ -1,8 +1,8 @@
 import { type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { eventually } from '@tocsin/testkit/eventually'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -14,7 +14,8 @@ import { isRunning, type ProcessIdentity } from '../scripts/processes/process-id
 // The real ./tocsin, as a person at a shell has it, with homes and ports of its own. The tests are one story, in order.
 const tocsin = resolve(import.meta.dirname, '../tocsin')
 const infra = process.env.TOCSIN_TEST_INFRA === 'containers' ? 'containers' : 'embedded'
-const home = mkdtempSync(join(tmpdir(), 'tocsin-cli-'))
+// All that a shell, a class path, a list or a properties file would take for something else.
+const home = join(mkdtempSync(join(tmpdir(), 'tocsin-cli-')), 'Ünïçödé 日本, $HOME \\x:y')
 const otherHome = mkdtempSync(join(tmpdir(), 'tocsin-cli-'))
 const services = ['rule-service', 'alert-producer', 'evaluator', 'aggregator', 'sender', 'rule-updater']
 let portBase = 0
@@ -35,7 +36,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await run(['down', '--wipe'])
-  for (const folder of [home, otherHome]) rmSync(folder, { recursive: true, force: true })
+  for (const folder of [dirname(home), otherHome]) rmSync(folder, { recursive: true, force: true })
 })
 
 function start(command: string, args: string[], options: SpawnOptions = {}) {
@@ -90,6 +91,16 @@ it.each([
   const { code, stdout, stderr } = await run(args)
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
   expect(stderr).toContain('Usage: ./tocsin')
+})
+
+it('is found through links from elsewhere, and leaves nothing beside them', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-cli-'))
+  symlinkSync(tocsin, join(folder, 'first'))
+  symlinkSync('first', join(folder, 'second'))
+  const { code, stdout } = await run(['help'], { command: join(folder, 'second') })
+  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('Usage: ./tocsin') })
+  expect(readdirSync(folder).toSorted()).toEqual(['first', 'second'])
+  rmSync(folder, { recursive: true })
 })
 
 it('status --json is JSON and nothing else, with every name in it, also while nothing runs', async () => {
