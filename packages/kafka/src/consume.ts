@@ -1,4 +1,4 @@
-import { type BackoffOptions, backoffMs, pause } from '@tocsin/runtime/backoff'
+import { type BackoffOptions, backoffMs, failureLevel, pause } from '@tocsin/runtime/backoff'
 import { AppError, isRetryable, messageOf } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
 import { ConsumerMeters } from './consumer-meters.ts'
@@ -204,9 +204,7 @@ class BatchHandler<In> {
     this.#meters.retried()
     const { attempts, error } = failure
     const delayMs = Math.round(backoffMs(attempts, this.#options.backoff))
-    // The first, second, fourth, … attempt: an outage of an hour is a few lines, not thousands.
-    const level = Number.isInteger(Math.log2(attempts)) ? 'warn' : 'debug'
-    this.#options.log[level](
+    this.#options.log[failureLevel(attempts)](
       { stage: this.#stage.name, ...facts, attempts, delayMs, error: messageOf(error) },
       `${what}; trying again`,
     )

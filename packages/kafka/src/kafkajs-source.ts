@@ -1,4 +1,4 @@
-import { backoffMs, pause } from '@tocsin/runtime/backoff'
+import { backoffMs, failureLevel, pause } from '@tocsin/runtime/backoff'
 import { AppError, messageOf } from '@tocsin/runtime/errors'
 import type { KafkaClient } from './client.ts'
 import { GroupSession, HandlerFailed } from './group-session.ts'
@@ -56,9 +56,7 @@ class KafkajsSource implements Source {
       if (stopping.aborted) break
       if (joined) attempt = 1
       const delayMs = Math.round(backoffMs(attempt, { baseMs: 200, capMs: 5_000 }))
-      // The first, second, fourth, … attempt: an outage of an hour is a few lines, not thousands.
-      const level = Number.isInteger(Math.log2(attempt)) ? 'warn' : 'debug'
-      log[level](
+      log[failureLevel(attempt)](
         { group: this.#options.groupId, attempt, delayMs, error: this.#lastFailure },
         'lost Kafka; joining again',
       )

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { backoffMs, endsWithin, pause } from './backoff.ts'
+import { backoffMs, endsWithin, failureLevel, pause } from './backoff.ts'
 
 it('stays between half of the step and the cap, at any attempt', () => {
   fc.assert(
@@ -19,6 +19,11 @@ it('a pause ends at once when stopping begins, and does not throw', async () => 
   stopping.abort()
   await paused
   await pause(60_000, stopping.signal)
+})
+
+it('tells of ever fewer failures, and of the first ones', () => {
+  const told = Array.from({ length: 1_000 }, (_, index) => index + 1).filter(n => failureLevel(n) === 'warn')
+  expect(told).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 512])
 })
 
 it('waits for work no longer than it may take', async () => {

@@ -11,6 +11,11 @@ export function backoffMs(attempt: number, { baseMs = 100, capMs = 30_000 }: Bac
   return ceiling / 2 + (Math.random() * ceiling) / 2
 }
 
+/** How loudly to tell of the nth failure in a row: an outage of an hour is a few lines (1, 2, 4, 8, …), not thousands. */
+export function failureLevel(failures: number): 'warn' | 'debug' {
+  return Number.isInteger(Math.log2(failures)) ? 'warn' : 'debug'
+}
+
 /** Sleeps, or returns early when `stopping` fires. Never rejects: the caller's loop looks at the signal itself. */
 export async function pause(delayMs: number, stopping: AbortSignal): Promise<void> {
   await sleep(delayMs, undefined, { signal: stopping }).catch(() => {})

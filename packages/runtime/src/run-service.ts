@@ -1,4 +1,4 @@
-import { backoffMs, pause } from './backoff.ts'
+import { backoffMs, failureLevel, pause } from './backoff.ts'
 import { messageOf } from './errors.ts'
 import { createLogger, type Logger } from './logger.ts'
 import { type Probe, Readiness } from './readiness.ts'
@@ -211,7 +211,7 @@ async function untilPassed(check: string, probe: Probe, log: Logger, stopping: A
     try {
       return await probe()
     } catch (error) {
-      log.warn({ check, attempt, error: messageOf(error) }, 'waiting for a dependency')
+      log[failureLevel(attempt)]({ check, attempt, error: messageOf(error) }, 'waiting for a dependency')
       await pause(backoffMs(attempt, { capMs: 2_000 }), stopping)
     }
   }

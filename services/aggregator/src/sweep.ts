@@ -1,6 +1,6 @@
 import type { Producer } from '@tocsin/kafka/producer'
 import type { Database } from '@tocsin/postgres/database'
-import { pause } from '@tocsin/runtime/backoff'
+import { failureLevel, pause } from '@tocsin/runtime/backoff'
 import { isRetryable, messageOf } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
 import { handOver } from './aggregate.ts'
@@ -57,12 +57,14 @@ export function createSweep(
   return {
     once,
     async run(stopping) {
+      let failures = 0
       while (!stopping.aborted) {
         try {
           await once()
+          failures = 0
         } catch (error) {
           if (!isRetryable(error)) throw error
-          log.warn({ error: messageOf(error) }, 'sweeping failed; trying again')
+          log[failureLevel(++failures)]({ failures, error: messageOf(error) }, 'sweeping failed; trying again')
         }
         await pause(intervalMs, stopping)
       }

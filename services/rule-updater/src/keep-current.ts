@@ -1,4 +1,4 @@
-import { pause } from '@tocsin/runtime/backoff'
+import { failureLevel, pause } from '@tocsin/runtime/backoff'
 import { isRetryable, messageOf } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
 
@@ -30,9 +30,10 @@ export async function keepCurrent(options: KeepCurrentOptions, stopping: AbortSi
     } catch (error) {
       if (!isRetryable(error)) throw error
       failures++
-      // The first, second, fourth, … failure: an outage of an hour is a few lines, not thousands.
-      const level = Number.isInteger(Math.log2(failures)) ? 'warn' : 'debug'
-      log[level]({ failures, error: messageOf(error) }, 'cannot compare the snapshot with Postgres; trying again')
+      log[failureLevel(failures)](
+        { failures, error: messageOf(error) },
+        'cannot compare the snapshot with Postgres; trying again',
+      )
     }
     await pause(checkEveryMs, stopping)
   }

@@ -1,5 +1,5 @@
 import type { Database } from '@tocsin/postgres/database'
-import { pause } from '@tocsin/runtime/backoff'
+import { failureLevel, pause } from '@tocsin/runtime/backoff'
 import { isRetryable, messageOf } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
 import { countLate, takeDue } from './deliveries-store.ts'
@@ -36,6 +36,7 @@ export async function sweep(
   stopping: AbortSignal,
 ): Promise<void> {
   let lookedAt = 0
+  let failures = 0
   while (!stopping.aborted) {
     let delayMs = intervalMs
     try {
@@ -44,9 +45,10 @@ export async function sweep(
         late.set(await countLate(db, lateMs, lateCountMax))
         lookedAt = Date.now()
       }
+      failures = 0
     } catch (error) {
       if (!isRetryable(error)) throw error
-      log.warn({ error: messageOf(error) }, 'sweeping failed; trying again')
+      log[failureLevel(++failures)]({ failures, error: messageOf(error) }, 'sweeping failed; trying again')
       delayMs = afterOutageMs
     }
     await pause(delayMs, stopping)
