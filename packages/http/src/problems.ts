@@ -1,10 +1,10 @@
-import { type ErrorCode, errorCodes, type Problem, ProblemList, problemsOf } from '@tocsin/contracts/errors'
+import { type ErrorCode, type Problem, ProblemList, problemsOf } from '@tocsin/contracts/errors'
 import { AppError } from '@tocsin/runtime/errors'
 import type { z } from 'zod'
 
-/** An answer that the caller can act on: one of the codes of the contract, with the status that belongs to it. */
+/** An answer that the caller can act on: one of the codes of the contract, which have their status there. */
 export function refusal(code: ErrorCode, message: string, details: unknown = {}): AppError {
-  return new AppError(code, message, { status: errorCodes[code], details })
+  return new AppError(code, message, { details })
 }
 
 /** The body was understood and is wrong: its problems together, each with its place, and never more than can be read. */

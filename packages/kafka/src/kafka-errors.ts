@@ -48,7 +48,7 @@ export function toAppError(error: unknown, doing: string): AppError {
   const root = rootOf(error)
   const text = `${doing}: ${messageOf(root)}`
   const record = aboutTheRecord[root?.type ?? '']
-  if (record !== undefined) return new AppError(record, text, { status: 422, cause: error })
+  if (record !== undefined) return new AppError(record, text, { cause: error })
   const sasl = root?.name === 'KafkaJSSASLAuthenticationError' ? 'kafka_unauthorized' : undefined
   const code = aboutTheCluster[root?.type ?? ''] ?? sasl ?? 'kafka_unavailable'
   return new AppError(code, text, { retryable: true, cause: error })

@@ -1,5 +1,4 @@
 import { AppError } from '@tocsin/runtime/errors'
-import pg from 'pg'
 
 /**
  * SQLSTATE classes after which the same statement may well succeed: connection trouble (08), a resource that ran out
@@ -36,10 +35,4 @@ export function rethrow(error: unknown): never {
     throw new AppError('postgres_unavailable', 'Postgres cannot be reached', { retryable: true, cause: error })
   }
   throw error
-}
-
-/** Which unique or foreign-key constraint a write broke; undefined when it is another error. */
-export function brokenConstraint(error: unknown): string | undefined {
-  const broken = error instanceof pg.DatabaseError && (error.code === '23505' || error.code === '23503')
-  return broken ? error.constraint : undefined
 }

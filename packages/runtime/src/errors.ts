@@ -1,8 +1,6 @@
 export interface AppErrorOptions {
   /** Would the same call, made later, have a chance? Loops retry on it, HTTP answers 503 for it. */
   retryable?: boolean
-  /** The HTTP status that a REST caller gets; 503 for a retryable error and 500 otherwise when not given. */
-  status?: number
   /** Facts for the reader of the error: what a person or a program may act on, never parsed from the message. */
   details?: unknown
   cause?: unknown
@@ -13,14 +11,12 @@ export class AppError extends Error {
   override readonly name = 'AppError'
   readonly code: string
   readonly retryable: boolean
-  readonly status: number
   readonly details: unknown
 
   constructor(code: string, message: string, options: AppErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.retryable = options.retryable ?? false
-    this.status = options.status ?? (this.retryable ? 503 : 500)
     this.details = options.details
   }
 }

@@ -61,7 +61,7 @@ describe('createIngest', () => {
   })
 
   it('does not call it "try again" when Kafka refuses an alert for good', async () => {
-    const broker = brokerThatTakes(0, new AppError('kafka_record_too_large', 'too large', { status: 422 }))
+    const broker = brokerThatTakes(0, new AppError('kafka_record_too_large', 'too large'))
     const sent = createIngest(broker, 'alerts.new')({ items: [{ value: plain }], single: true }, undefined)
     await expect(sent).rejects.toMatchObject({ code: 'produce_failed', retryable: false })
   })

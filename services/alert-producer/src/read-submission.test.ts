@@ -22,9 +22,9 @@ describe('readSubmission', () => {
   })
 
   it('refuses a body that is no JSON, and more alerts than one request may bring', () => {
-    expect(() => read('application/json', '{"a":1}\n{"a":2}')).toThrow(expect.objectContaining({ status: 400 }))
+    expect(() => read('application/json', '{"a":1}\n{"a":2}')).toThrow(expect.objectContaining({ code: 'malformed' }))
     const tooMany = maxAlerts + 1
-    const refused = expect.objectContaining({ status: 413, details: { limit_alerts: maxAlerts } })
+    const refused = expect.objectContaining({ code: 'too_large', details: { limit_alerts: maxAlerts } })
     expect(() => read('application/json', `[${'0,'.repeat(maxAlerts)}0]`)).toThrow(refused)
     expect(() => ndjson('0\n'.repeat(tooMany))).toThrow(refused)
     expect(ndjson('0\n'.repeat(maxAlerts))).toHaveLength(maxAlerts)
