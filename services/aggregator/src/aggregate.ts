@@ -1,5 +1,5 @@
 import { problemKey } from '@tocsin/contracts/alert'
-import { decodeMessage, InvalidMessage } from '@tocsin/contracts/decode'
+import { decodeMessage } from '@tocsin/contracts/decode'
 import { type Match, matchSchema, type NotificationReady, schemaVersion } from '@tocsin/contracts/messages'
 import type { Stage } from '@tocsin/kafka/consume'
 import { headerText } from '@tocsin/kafka/headers'
@@ -45,8 +45,6 @@ export function createAggregate(db: Database, producer: Producer, topic: string)
 
 export function decodeMatch(record: KafkaRecord): IncomingMatch {
   const match = decodeMessage(matchSchema, record.value)
-  // Postgres has no such character in text. In the alert's other fields it may stand: those are kept as JSON.
-  if (match.alert.alert_id.includes('\0')) throw new InvalidMessage('not_the_schema', '/alert/alert_id contains U+0000')
   const headers: Record<string, string> = {}
   for (const name of ['traceparent', 'origin']) {
     const text = headerText(record, name)
