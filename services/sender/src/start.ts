@@ -1,12 +1,13 @@
+import type { NotificationReady } from '@tocsin/contracts/messages'
 import { topics } from '@tocsin/contracts/topics'
-import { createKafka } from '@tocsin/kafka/client'
-import { consume } from '@tocsin/kafka/consume'
+import { createKafka, type KafkaClient } from '@tocsin/kafka/client'
+import { consume, type Stage } from '@tocsin/kafka/consume'
 import { createDeadLetters } from '@tocsin/kafka/dead-letters'
 import { createKafkaSource } from '@tocsin/kafka/kafkajs-source'
 import { createProducer } from '@tocsin/kafka/producer'
 import { createKafkaProbe } from '@tocsin/kafka/topics'
 import { Database } from '@tocsin/postgres/database'
-import { closeRedis, connectRedis, pingRedis } from '@tocsin/redis/connection'
+import { closeRedis, connectRedis, pingRedis, type Redis } from '@tocsin/redis/connection'
 import { serveOps } from '@tocsin/runtime/ops-server'
 import type { Service } from '@tocsin/runtime/run-service'
 import { type Attempted, claim, record } from './attempts-store.ts'
@@ -47,6 +48,15 @@ export async function start(service: Service, config: Config): Promise<void> {
   service.onStop('kafka probe', () => probe.close())
   await service.waitFor('kafka', () => probe.check())
 
+  attemptDeliveries(service, config, db, patientRedis)
+  const leaseMs = config.JOB_LEASE_MS
+  service.run('sweep', stopping => sweep(db, queue, log, { intervalMs: config.SWEEP_INTERVAL_MS, leaseMs }, stopping))
+  expandNotifications(service, kafka, createExpand(db, queue, log, { leaseMs }))
+}
+
+/** Jobs to recipients. */
+function attemptDeliveries(service: Service, config: Config, db: Database, redis: Redis): void {
+  const { log } = service
   const channels = createChannels(config)
   service.onStop('channels', () => {
     for (const channel of Object.values(channels)) channel.close()
@@ -59,14 +69,14 @@ export async function start(service: Service, config: Config): Promise<void> {
     stopping: service.stopping,
   })
   const workers = { concurrency: config.SENDER_CONCURRENCY, work: deliver }
-  service.run('workers', stopping => runWorkers(patientRedis, config.REDIS_KEY_PREFIX, log, workers, stopping))
+  service.run('workers', stopping => runWorkers(redis, config.REDIS_KEY_PREFIX, log, workers, stopping))
+}
 
-  const leaseMs = config.JOB_LEASE_MS
-  service.run('sweep', stopping => sweep(db, queue, log, { intervalMs: config.SWEEP_INTERVAL_MS, leaseMs }, stopping))
-
+/** Kafka to rows and jobs. */
+function expandNotifications(service: Service, kafka: KafkaClient, stage: Stage<NotificationReady>): void {
+  const { log } = service
   const producer = createProducer(kafka)
   service.onStop('kafka producer', () => producer.close())
-  const stage = createExpand(db, queue, log, { leaseMs })
   const source = createKafkaSource(kafka, {
     groupId: kafka.group('sender'),
     topics: [kafka.topic(topics.notificationsReady)],
