@@ -62,13 +62,13 @@ export interface HandOver extends Pending {
   headers: Record<string, string>
 }
 
+/** In the order of arrival, which keeps the order of a problem; the rows come in that of the unique index. */
 function withSources(pending: readonly Pending[], incoming: readonly IncomingMatch[]): HandOver[] {
-  const sources = new Map(incoming.map(item => [keyOf(item.match.team_id, item.match.alert.alert_id), item]))
-  return pending.flatMap(row => {
-    const source = sources.get(keyOf(row.teamId, row.alertId))
-    if (source === undefined) return []
-    const { alert } = source.match
-    return [{ ...row, problem: problemKey(alert), since: Date.parse(alert.event_ts), headers: source.headers }]
+  const rows = new Map(pending.map(row => [keyOf(row.teamId, row.alertId), row]))
+  return incoming.flatMap(({ match: { team_id, alert }, headers }) => {
+    const row = rows.get(keyOf(team_id, alert.alert_id))
+    if (row === undefined) return []
+    return [{ ...row, problem: problemKey(alert), since: Date.parse(alert.event_ts), headers }]
   })
 }
 

@@ -108,6 +108,21 @@ test('a match in several records is one notification with all its rules, handed 
   }
 })
 
+test('what happened to one problem is handed over in the order in which it came, whatever the ids are', async ({
+  environment,
+  startAggregator,
+}) => {
+  const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
+  const ready = await readyRecords(kafka)
+  const ids = ['z', 'a', 'm', 'b', 'y']
+  await publishMatches(
+    kafka,
+    ids.map(alert_id => matchOf(alertOf({ alert_id, dedup_key: 'db-1' }), ['r1'])),
+  )
+  await startAggregator()
+  expect(await alertIdsUntilNow(kafka, ready)).toEqual(ids)
+})
+
 test('the same alert concerns two teams: each has a notification of its own', async ({
   environment,
   startAggregator,
