@@ -93,6 +93,30 @@ it.each([
   expect(stderr).toContain('Usage: ./tocsin')
 })
 
+it('up tells all wrong settings at once, before anything is started', async () => {
+  const env = {
+    DATABASE_URL: 'nonsense',
+    KAFKA_BROKERS: 'a:1,c:99999',
+    KAFKA_SASL_USERNAME: 'without a mechanism',
+    REDIS_URL: 'redis://127.0.0.1:1',
+    REDIS_TLS_CA: '/nowhere.pem',
+    LOG_LEVEL: 'loud',
+    PORT: 'of no service: up gives each its own',
+  }
+  const { code, stdout, stderr } = await run(['up', '--detach', '--port-base', String(portBase)], { env })
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  const [title, ...settings] = stderr.trimEnd().split('\n')
+  expect(title).toBe('These settings are wrong:')
+  expect(settings.map(line => /^ {2}(\w+): /.exec(line)?.[1]).toSorted()).toEqual([
+    'DATABASE_URL',
+    'KAFKA_BROKERS',
+    'KAFKA_SASL_MECHANISM',
+    'LOG_LEVEL',
+    'REDIS_TLS_CA',
+  ])
+  expect(existsSync(home)).toBe(false)
+})
+
 it('is found through links from elsewhere, and leaves nothing beside them', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tocsin-cli-'))
   symlinkSync(tocsin, join(folder, 'first'))

@@ -1,5 +1,5 @@
 import { engineWithImages } from '../infra/container-engine.ts'
-import { isGiven, variableOf } from '../infra/given.ts'
+import { givenParts, variableOf } from '../infra/given.ts'
 import type { PartKind } from '../infra/infra-part.ts'
 import { CliError, Interrupted, seconds } from '../report.ts'
 import { startTestServers } from '../testing/test-servers.ts'
@@ -93,7 +93,8 @@ async function chooseServers(
   skipped: string[],
 ): Promise<PartKind[]> {
   if (kind !== undefined) return [kind]
-  const needed = (['postgres', 'kafka', 'redis'] as const).filter(part => !isGiven(part, env))
+  const given = givenParts(undefined, env)
+  const needed = (['postgres', 'kafka', 'redis'] as const).filter(part => !given.includes(part))
   if (needed.length === 0) return ['given']
   if (needed.length < 3) skipped.push(`given servers: ${needed.map(variableOf).join(', ')} not set`)
   const reasons: string[] = []

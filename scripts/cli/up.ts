@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { cloneFolder, createHome, type Home, logFileOf } from '../home.ts'
 import { isRunning } from '../processes/process-identity.ts'
 import { CliError, seconds } from '../report.ts'
+import { checkSettings } from '../supervisor/check-settings.ts'
 import type { DetachedOptions, SupervisorMessage } from '../supervisor/messages.ts'
 import { runStack } from '../supervisor/run-stack.ts'
 import { usualPortBase } from '../supervisor/services.ts'
@@ -38,6 +39,7 @@ Data is kept in .tocsin/data until ./tocsin down --wipe.
   async run({ values, home, env }) {
     const kind = oneOf('infra', values.infra, ['given', 'containers', 'embedded'])
     const portBase = wholeNumber('port-base', values['port-base'], portBases) ?? usualPortBase
+    checkSettings(env, kind)
     const start = values.detach ? startDetached : stayInForeground
     for (;;) {
       try {

@@ -73,7 +73,8 @@ export function processPart(server: LocalServer, { report, observe, signal }: Pa
 async function waitUntilReady(process: ManagedProcess, server: LocalServer, signal: AbortSignal): Promise<void> {
   const failBecause = (reason: string): never => {
     const { logFile } = process.spec
-    throw new CliError(`${server.name} did not start: ${reason}\n${lastLines(logFile)}\nIts log: ${logFile}`)
+    const ending = lastLines(logFile, process.logStart)
+    throw new CliError(`${server.name} did not start: ${reason}\n${ending}\nIts log: ${logFile}`)
   }
   const answers = async () => {
     const pid = process.identity?.pid
@@ -89,10 +90,10 @@ async function waitUntilReady(process: ManagedProcess, server: LocalServer, sign
   if (!ready) failBecause(`no answer within ${readyWithinMs / 1_000} s`)
 }
 
-/** The end of a log, indented, for an error message. */
-export function lastLines(file: string, count = 8): string {
+/** The end of a log, indented, for an error message; nothing of what was in it before `from`. */
+export function lastLines(file: string, from = 0, count = 8): string {
   try {
-    const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
+    const lines = readFileSync(file).subarray(from).toString().trimEnd().split('\n')
     return lines
       .slice(-count)
       .map(line => `    ${line}`)

@@ -1,7 +1,7 @@
 import { CliError } from '../report.ts'
 import { engineHost, engineWithImages } from './container-engine.ts'
 import { containerPart } from './containers.ts'
-import { givenPart, isGiven, variableOf } from './given.ts'
+import { givenPart, givenParts, variableOf } from './given.ts'
 import { type InfraPart, type PartContext, type PartKind, type PartName, partNames } from './infra-part.ts'
 import { chooseInfraPorts, type InfraPorts } from './infra-ports.ts'
 import { embeddedKafka } from './kafka.ts'
@@ -50,19 +50,16 @@ export async function startInfra(options: InfraOptions): Promise<Infra> {
     giveUpPorts()
     for (const outcome of stops) if (outcome.status === 'rejected') throw outcome.reason
   }
-  const startOrStopAll = async (part: InfraPart) => {
-    try {
-      await part.start()
-    } catch (error) {
-      failed.abort(error) // the others give up with this same error
-      throw error
-    }
-  }
-  const starts = await Promise.allSettled(parts.map(startOrStopAll))
-  if (starts.some(start => start.status === 'rejected')) {
-    await stop().catch(error => options.report('servers', error.message)) // what made the start fail is the error
+  try {
+    await untilAllAnswer(parts.filter(part => part.kind === 'given'))
+    await startTogether(
+      parts.filter(part => part.kind !== 'given'),
+      failed,
+    )
+  } catch (error) {
+    await stop().catch(later => options.report('servers', later.message)) // what made the start fail is the error
     options.signal.throwIfAborted()
-    throw failed.signal.reason
+    throw error
   }
   const settings: Record<string, string> = Object.assign({}, ...parts.map(part => part.settings))
   return {
@@ -75,8 +72,22 @@ export async function startInfra(options: InfraOptions): Promise<Infra> {
   }
 }
 
+/** Before anything of ours is started: whoever gave wrong addresses wants to hear of all of them, and soon. */
+async function untilAllAnswer(given: readonly InfraPart[]): Promise<void> {
+  const starts = await Promise.allSettled(given.map(part => part.start()))
+  const reasons = starts.flatMap(start => (start.status === 'rejected' ? [start.reason] : []))
+  if (reasons.length > 0) throw new CliError(reasons.map(reason => reason.message).join('\n'))
+}
+
+/** When one cannot start, the others give up with its error. */
+async function startTogether(parts: readonly InfraPart[], failed: AbortController): Promise<void> {
+  const startOrStopAll = (part: InfraPart) => part.start().catch(error => failed.abort(error))
+  await Promise.all(parts.map(startOrStopAll))
+  failed.signal.throwIfAborted()
+}
+
 async function chooseKinds({ kind, env, report }: InfraOptions): Promise<PartKinds> {
-  const given = partNames.filter(part => (kind === undefined || kind === 'given') && isGiven(part, env))
+  const given = givenParts(kind, env)
   const missing = partNames.filter(part => part !== 'mail' && !given.includes(part))
   if (kind === 'given' && missing.length > 0) {
     throw new CliError(`--infra given needs ${missing.map(variableOf).join(', ')} in the environment`, 2)

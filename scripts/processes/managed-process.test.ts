@@ -45,6 +45,8 @@ it('a stopped process stays down, and its output is in its log', async () => {
   expect(identity && isRunning(identity)).toBe(false)
   expect(log()).toBe('up\nbye\n')
   expect(events.map(event => event.kind)).toEqual(['started', 'stopped'])
+  managed.start()
+  expect(managed.logStart).toBe('up\nbye\n'.length)
 })
 
 it('a process that ignores its stop signal is killed after its grace', async () => {

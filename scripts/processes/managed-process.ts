@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { identify, isRunning, type ProcessIdentity } from './process-identity.ts'
 import { RestartDelay } from './restart-delay.ts'
@@ -45,6 +45,7 @@ export class ManagedProcess {
   #stopping: Promise<void> | undefined
   #restartTimer: NodeJS.Timeout | undefined
   #lastDeath: Death | undefined
+  #logStart = 0
 
   constructor(spec: ProcessSpec, observe: ProcessObserver) {
     this.spec = spec
@@ -65,8 +66,14 @@ export class ManagedProcess {
     return this.#lastDeath
   }
 
+  /** Where in its log the output since the last `start` begins. */
+  get logStart(): number {
+    return this.#logStart
+  }
+
   start(): void {
     if (this.#wanted) return
+    this.#logStart = statSync(this.spec.logFile, { throwIfNoEntry: false })?.size ?? 0
     this.#wanted = true
     this.#lastDeath = undefined
     this.#delay = new RestartDelay()

@@ -56,6 +56,9 @@ function failWhenHopeless(service: ManagedProcess, signal: AbortSignal): void {
   if (service.lastDeath?.exitCode === badSettingsExitCode) throw notReady(service, 'its settings are wrong')
 }
 
-function notReady({ name, spec }: ManagedProcess, reason: string): CliError {
-  return new CliError(`${name} is not ready: ${reason}\n${lastLines(spec.logFile)}\nIts log: ${spec.logFile}`)
+function notReady(service: ManagedProcess, reason: string): CliError {
+  const { name, spec } = service
+  return new CliError(
+    `${name} is not ready: ${reason}\n${lastLines(spec.logFile, service.logStart)}\nIts log: ${spec.logFile}`,
+  )
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { cloneFolder, type Home, logFileOf } from '../home.ts'
 import type { Infra } from '../infra/infra.ts'
-import type { PartName } from '../infra/infra-part.ts'
+import { type PartName, partNames } from '../infra/infra-part.ts'
 import { loopback } from '../infra/ports.ts'
 import type { ProcessSpec } from '../processes/managed-process.ts'
 
@@ -37,28 +37,38 @@ export function serviceUrl(name: ServiceName, portBase: number): string {
   return `http://${loopback}:${servicePort(name, portBase)}`
 }
 
-/** TLS and SASL settings are those of a given server; against one that we start they would only fail. */
-const settingsOfGivenServers: Readonly<Record<PartName, RegExp | undefined>> = {
-  kafka: /^KAFKA_(TLS|SASL)/,
-  postgres: /^DATABASE_TLS/,
-  redis: /^REDIS_TLS/,
-  mail: undefined,
+/** The caller's only if the server is: its TLS and SASL would only fail against one that we start. */
+const settingsOfServers: Readonly<Record<PartName, RegExp>> = {
+  kafka: /^KAFKA_(BROKERS$|TLS|SASL)/,
+  postgres: /^DATABASE_(URL$|TLS)/,
+  redis: /^REDIS_(URL$|TLS)/,
+  mail: /^SMTP_URL$/,
+}
+
+const settingsOfStack = {
+  HOST: loopback,
+  // A developer's webhook receiver runs on this machine.
+  ALLOW_LOOPBACK_WEBHOOKS: 'true',
+}
+
+/** The caller's environment without what the stack itself provides to its services. */
+export function callersSettings(env: NodeJS.ProcessEnv, given: readonly PartName[]): NodeJS.ProcessEnv {
+  const ours = partNames.filter(part => !given.includes(part)).map(part => settingsOfServers[part])
+  const isOurs = (name: string) =>
+    name === 'PORT' || Object.hasOwn(settingsOfStack, name) || ours.some(pattern => pattern.test(name))
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !isOurs(name)))
 }
 
 /** The caller's environment, with the servers of this stack in it. */
 export function serviceEnvironment(env: NodeJS.ProcessEnv, infra: Infra): NodeJS.ProcessEnv {
-  const foreign = infra.parts
-    .filter(part => part.kind !== 'given')
-    .flatMap(part => settingsOfGivenServers[part.name] ?? [])
+  const given = infra.parts.filter(part => part.kind === 'given').map(part => part.name)
   return {
-    ...Object.fromEntries(Object.entries(env).filter(([name]) => !foreign.some(pattern => pattern.test(name)))),
+    ...callersSettings(env, given),
+    ...settingsOfStack,
     DATABASE_URL: infra.databaseUrl,
     KAFKA_BROKERS: infra.kafkaBrokers,
     REDIS_URL: infra.redisUrl,
     SMTP_URL: infra.mail.smtpUrl,
-    HOST: loopback,
-    // A developer's webhook receiver runs on this machine.
-    ALLOW_LOOPBACK_WEBHOOKS: 'true',
   }
 }
 
