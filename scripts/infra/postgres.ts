@@ -5,6 +5,7 @@ import { logFileOf } from '../home.ts'
 import { type InfraPart, type PartContext, processPart } from './infra-part.ts'
 import type { InfraPorts } from './infra-ports.ts'
 import { loopback } from './ports.ts'
+import { releaseStaleLock } from './postgres-lock.ts'
 import { findPostgresPlace, type PostgresPlace } from './postgres-place.ts'
 import { postgresAnswers } from './probes.ts'
 import { runCommand } from './run-command.ts'
@@ -25,6 +26,7 @@ export function embeddedPostgres(context: PartContext, { postgres: port }: Infra
       async prepare() {
         const place = findPostgresPlace(home)
         await createCluster(place, context)
+        releaseStaleLock(place.data)
         return {
           name: 'postgres',
           command: join(place.binaries, 'bin/postgres'),
