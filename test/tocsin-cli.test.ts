@@ -117,6 +117,14 @@ it('up tells all wrong settings at once, before anything is started', async () =
   expect(existsSync(home)).toBe(false)
 })
 
+it.each(['up', 'down'])('%s says in a sentence that its home cannot be there', async command => {
+  const { code, stdout, stderr } = await run([command], { env: { TOCSIN_HOME: join(tocsin, 'below a file') } })
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect(stderr).toMatch(
+    /^\S*tocsin.below a file cannot be written: it is a file, or lies below one .*TOCSIN_HOME.*\n$/,
+  )
+})
+
 it('is found through links from elsewhere, and leaves nothing beside them', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tocsin-cli-'))
   symlinkSync(tocsin, join(folder, 'first'))

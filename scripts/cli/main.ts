@@ -1,5 +1,6 @@
 // `./tocsin` ends up here, once there is a Node to run it.
 import { AppError } from '@tocsin/runtime/errors'
+import { homeAt, storageProblem, toolsFolder } from '../home.ts'
 import { CliError } from '../report.ts'
 import { type Command, parseInvocation, UsageError } from './command.ts'
 
@@ -57,7 +58,8 @@ process.stdout.on('error', () => {})
 
 try {
   process.exitCode = await main(process.argv.slice(2))
-} catch (error) {
+} catch (thrown) {
+  const error = storageProblem(thrown, homeAt(process.env.TOCSIN_HOME || toolsFolder)) ?? thrown
   const expected = error instanceof CliError || error instanceof AppError
   console.error(expected ? error.message : error)
   process.exitCode = error instanceof CliError ? error.exitCode : 1

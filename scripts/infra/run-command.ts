@@ -30,6 +30,12 @@ export async function runCommand(
     child.once('error', reject)
     child.once('close', (exitCode, signal) => resolve(exitCode ?? signal ?? 'unknown'))
   })
+  const full = /^.*No space left on device.*$/m.exec(output)?.[0]
+  if (code !== 0 && full) {
+    throw new CliError(
+      `The disk is full (${full.trim()}). Make room on it, or set TOCSIN_HOME to a folder on another one`,
+    )
+  }
   if (code !== 0) throw new CliError(`${[command, ...args].join(' ')} failed (${code}):\n${output.trimEnd()}`)
   return output
 }

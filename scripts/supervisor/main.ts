@@ -1,6 +1,6 @@
 // The supervisor of `up --detach`: a process of its own that reports to its parent until the stack is up.
 import { AppError } from '@tocsin/runtime/errors'
-import { homeAt } from '../home.ts'
+import { homeAt, storageProblem } from '../home.ts'
 import { CliError } from '../report.ts'
 import type { DetachedOptions, SupervisorMessage } from './messages.ts'
 import { runStack } from './run-stack.ts'
@@ -24,7 +24,8 @@ try {
   await runStack({ home: homeAt(home), env: process.env, kind, portBase, report }, ({ urls, adminKey }) =>
     tell({ kind: 'ready', urls, adminKey }),
   )
-} catch (error) {
+} catch (thrown) {
+  const error = storageProblem(thrown, homeAt(home)) ?? thrown
   process.exitCode = error instanceof CliError ? error.exitCode : 1
   if (error instanceof StackIsTaken) tell({ kind: 'taken' })
   else {

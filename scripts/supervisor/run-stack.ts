@@ -45,7 +45,11 @@ function recorded(home: Home, report: Report): Report {
   const file = logFileOf(home, 'supervisor')
   return (subject, text) => {
     const line = { level: 'info', time: new Date().toISOString(), service: 'supervisor', msg: `${subject}: ${text}` }
-    appendFileSync(file, `${JSON.stringify(line)}\n`)
+    try {
+      appendFileSync(file, `${JSON.stringify(line)}\n`)
+    } catch {
+      // A full disk. Whoever watches still gets the line, and a stop must not fail for it.
+    }
     report(subject, text)
   }
 }

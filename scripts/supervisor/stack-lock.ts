@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { Home } from '../home.ts'
+import { messageOf } from '@tocsin/runtime/errors'
+import { type Home, unwritable } from '../home.ts'
 
 const sqliteBusy = 5
 
@@ -9,13 +10,21 @@ const sqliteBusy = 5
  * however that ends, so a stale one cannot exist. Undefined when another process has it.
  */
 export function acquireStackLock(home: Home): Disposable | undefined {
-  const database = new DatabaseSync(join(home.run, 'lock'), { timeout: 0 })
+  const database = open(join(home.run, 'lock'))
   try {
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     return { [Symbol.dispose]: () => database.close() }
   } catch (error) {
     database.close()
     if ((error as { errcode?: number }).errcode === sqliteBusy) return undefined
-    throw error
+    throw unwritable(join(home.run, 'lock'), messageOf(error), error)
+  }
+}
+
+function open(file: string): DatabaseSync {
+  try {
+    return new DatabaseSync(file, { timeout: 0 })
+  } catch (error) {
+    throw unwritable(file, messageOf(error), error)
   }
 }

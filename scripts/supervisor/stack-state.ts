@@ -61,7 +61,12 @@ export class StateFile {
 
   update(changes: Partial<StackState>): void {
     this.#state = { ...this.#state, ...changes }
-    this.#write()
+    try {
+      this.#write()
+    } catch {
+      // The disk became full. To end over it would leave everything running; and what the file still says is only old:
+      // a process that it names is known by its start, too.
+    }
   }
 
   /** Synchronous on purpose: from the moment a process runs, a crash of ours must find it named here. */
