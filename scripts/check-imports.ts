@@ -101,8 +101,13 @@ for (const folder of globSync('{packages,services}/*', { cwd: root })) {
   const declared = new Set(Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }))
   const files = (under: string) =>
     globSync(`${under}/**/*.ts`, { cwd: join(root, folder) }).map(file => join(root, folder, file))
-  for (const file of files('src')) for (const one of importsOf(file)) checkSource(folder, declared, one)
-  for (const file of files('test')) for (const one of importsOf(file)) checkTest(folder, declared, one)
+  const [sources, tests] = [files('src').flatMap(importsOf), files('test').flatMap(importsOf)]
+  for (const one of sources) checkSource(folder, declared, one)
+  for (const one of tests) checkTest(folder, declared, one)
+  const imported = new Set([...sources, ...tests].map(({ to }) => packageOf(to)))
+  for (const name of declared) {
+    if (!imported.has(name)) problems.push(`${folder}/package.json: nothing in src and test imports ${name}`)
+  }
   for (const path of Object.values<string>(manifest.exports ?? {})) {
     if (!existsSync(join(root, folder, path)))
       problems.push(`${folder}/package.json: exports ${path}, which is not there`)
