@@ -86,11 +86,13 @@ it.each([
   [['up', '--sideways']],
   [['status', 'now']],
   [['up', '--port-base', 'high']],
+  [['up', '--port-base', '-1']],
+  [['up', '--port-base', '--detach']],
   [['logs', 'nobody']],
 ])('refuses %j with the usage and exit code 2', async args => {
   const { code, stdout, stderr } = await run(args)
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
-  expect(stderr).toContain('Usage: ./tocsin')
+  expect(stderr).toMatch(/^[^\n]+\n\nUsage: \.\/tocsin/)
 })
 
 it('up tells all wrong settings at once, before anything is started', async () => {
@@ -183,6 +185,13 @@ it('a second up says where everything is, and succeeds', async () => {
   expect(code).toBe(0)
   expect(stdout).toContain('up already')
   expect(stdout).toContain(`http://127.0.0.1:${portBase}`)
+})
+
+it('an up with other ports says that they were not used, and fails', async () => {
+  const { code, stdout, stderr } = await run(['up', '--detach', '--port-base', String(portBase + 10)])
+  expect(code).toBe(1)
+  expect(stdout).toContain(`http://127.0.0.1:${portBase}`)
+  expect(stderr).toContain(`--port-base ${portBase + 10} was not used`)
 })
 
 it('a service port that is taken is an error that names it and its owner, before anything is started', async () => {

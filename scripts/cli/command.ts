@@ -38,10 +38,27 @@ export function parseInvocation(command: Command, args: readonly string[], env: 
 
 function parseStrictly(command: Command, args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: command.options, allowPositionals: true, strict: true })
+    return parseArgs({
+      args: withNegativeNumbers(command, args),
+      options: command.options,
+      allowPositionals: true,
+      strict: true,
+    })
   } catch (error) {
-    throw new UsageError(error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error))
+    throw new UsageError(error instanceof Error ? (error.message.split(/\.\s/)[0] ?? '') : String(error))
   }
+}
+
+/** `--port-base -1` as `--port-base=-1`: that it is a wrong number says more than that it could be an option. */
+function withNegativeNumbers({ options }: Command, args: readonly string[]): string[] {
+  const joined: string[] = []
+  for (const arg of args) {
+    const before = joined.at(-1) ?? ''
+    const takesValue = before.startsWith('--') && options[before.slice(2)]?.type === 'string'
+    if (takesValue && /^-\d/.test(arg)) joined[joined.length - 1] = `${before}=${arg}`
+    else joined.push(arg)
+  }
+  return joined
 }
 
 /** The value of an option that must be one of a few words. */

@@ -9,7 +9,7 @@ import { checkSettings } from '../supervisor/check-settings.ts'
 import type { DetachedOptions, SupervisorMessage } from '../supervisor/messages.ts'
 import { runStack } from '../supervisor/run-stack.ts'
 import { usualPortBase } from '../supervisor/services.ts'
-import { readState } from '../supervisor/stack-state.ts'
+import { readState, type StackState } from '../supervisor/stack-state.ts'
 import { inspectStack } from '../supervisor/stack-status.ts'
 import { StackIsTaken } from '../supervisor/supervisor.ts'
 import { type Command, oneOf, wholeNumber } from './command.ts'
@@ -38,7 +38,8 @@ Data is kept in .tocsin/data until ./tocsin down --wipe.
 
   async run({ values, home, env }) {
     const kind = oneOf('infra', values.infra, ['given', 'containers', 'embedded'])
-    const portBase = wholeNumber('port-base', values['port-base'], portBases) ?? usualPortBase
+    const wantedBase = wholeNumber('port-base', values['port-base'], portBases)
+    const portBase = wantedBase ?? usualPortBase
     checkSettings(env, kind)
     const start = values.detach ? startDetached : stayInForeground
     for (;;) {
@@ -47,7 +48,8 @@ Data is kept in .tocsin/data until ./tocsin down --wipe.
         return 0
       } catch (error) {
         if (!(error instanceof StackIsTaken)) throw error
-        if (await joinOther(home)) return 0
+        const other = await joinOther(home)
+        if (other) return refersTo(other, wantedBase)
       }
     }
   },
@@ -108,20 +110,29 @@ async function startDetached({ home, env, kind, portBase }: StartOptions): Promi
 
 const otherIsUpWithinMs = 120_000
 
-/** Somebody else has this home. True when it is up in the end; false when it is gone and ours to start. */
-async function joinOther(home: Home): Promise<boolean> {
+/** The exit code: who named ports would look for the services there. */
+function refersTo({ port_base }: StackState, wantedBase: number | undefined): number {
+  if (wantedBase === undefined || wantedBase === port_base) return 0
+  process.stderr.write(
+    `It is on ports from ${port_base}: --port-base ${wantedBase} was not used. ./tocsin down first, then up moves it.\n`,
+  )
+  return 1
+}
+
+/** Somebody else has this home. Its state when it is up in the end; undefined when it is gone and the home ours to start. */
+async function joinOther(home: Home): Promise<StackState | undefined> {
   let told = false
   for (const deadline = Date.now() + otherIsUpWithinMs; Date.now() < deadline; await sleep(250)) {
     const state = readState(home)
     if (!state || !isRunning(state.supervisor)) {
       await sleep(250) // it has the lock and no state yet, or it is just going
-      return false
+      return undefined
     }
     if (state.phase === 'ready') {
       const { status } = await inspectStack(home)
       if (status.ready && state.urls) {
         printSummary('Tocsin is up already. ./tocsin down stops it.', state.urls, status.admin_key ?? '')
-        return true
+        return state
       }
     }
     if (!told) reportToTerminal('tocsin', `waiting for supervisor ${state.supervisor.pid}, which is ${state.phase}`)
