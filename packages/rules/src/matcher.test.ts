@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { Engine } from 'json-rules-engine'
 import { describe, expect, it } from 'vitest'
+import { builtInOperators } from './built-in-operators.ts'
 import { createMatcher } from './matcher.ts'
-import { operators } from './operators.ts'
 import { validateConditions } from './validate-conditions.ts'
 
 const matches = (conditions: object, alert: object): boolean => {
@@ -54,7 +54,7 @@ const clause = fc
   .record(
     {
       fact: fc.constantFrom('severity', 'source', 'context', 'missing'),
-      operator: fc.constantFrom(...operators.keys()),
+      operator: fc.constantFrom(...builtInOperators.keys()),
       value,
       path,
     },

@@ -1,5 +1,5 @@
 import type { Condition } from './language.ts'
-import { operators } from './operators.ts'
+import { compileOperator } from './operators.ts'
 import { parsePath, readPath } from './path.ts'
 
 export interface MatcherRule {
@@ -53,17 +53,9 @@ function compile(condition: Condition): Check {
 }
 
 function compileClause({ fact, operator, value, path }: Extract<Condition, { fact: string }>): Check {
-  const holds = operators.get(operator)
+  const holds = compileOperator(operator, value)
   const parsed = parsePath(path ?? '$')
-  if (holds === undefined || 'problem' in parsed) throw new Error(`not a validated clause: ${operator} ${path}`)
+  if ('problem' in parsed) throw new Error(`not a validated path: ${path}`)
   const { steps } = parsed
-  return alert => {
-    const found = Object.hasOwn(alert, fact) ? readPath(alert[fact], steps) : undefined
-    try {
-      return holds(found, value)
-    } catch {
-      // An object whose toString is no function cannot be compared. Such a clause is false; the other rules go on.
-      return false
-    }
-  }
+  return alert => holds(Object.hasOwn(alert, fact) ? readPath(alert[fact], steps) : undefined)
 }

@@ -1,30 +1,47 @@
-/** What a clause asks of the value that it finds (left) against the one that it names (right). */
-type Operator = (found: unknown, named: unknown) => boolean
+import { builtInOperators } from './built-in-operators.ts'
+import { type Decorator, decorate, isDecorator } from './decorators.ts'
+import { elementOperator } from './element.ts'
+import type { Operator, Predicate } from './operator.ts'
+import { ownOperators } from './own-operators.ts'
 
-/** json-rules-engine's notion of "a number": also the string "10", and what starts like one. */
-const looksNumeric = (value: unknown) => !Number.isNaN(Number.parseFloat(value as string))
-
-// The engine compares as JavaScript does, strings with strings by their letters included ("10" > 9, but "10" < "9").
-type Comparable = number
-
-const ordered =
-  (holds: (found: Comparable, named: Comparable) => boolean): Operator =>
-  (found, named) =>
-    looksNumeric(found) && holds(found as Comparable, named as Comparable)
-
-/** The built-in operators of json-rules-engine 7.3.1, by name, with its meaning to the letter. */
-export const operators: ReadonlyMap<string, Operator> = new Map<string, Operator>([
-  ['equal', (found, named) => found === named],
-  ['notEqual', (found, named) => found !== named],
-  ['in', (found, named) => (named as unknown[]).indexOf(found) > -1],
-  ['notIn', (found, named) => (named as unknown[]).indexOf(found) === -1],
-  ['contains', (found, named) => Array.isArray(found) && found.indexOf(named) > -1],
-  ['doesNotContain', (found, named) => Array.isArray(found) && found.indexOf(named) === -1],
-  ['lessThan', ordered((found, named) => found < named)],
-  ['lessThanInclusive', ordered((found, named) => found <= named)],
-  ['greaterThan', ordered((found, named) => found > named)],
-  ['greaterThanInclusive', ordered((found, named) => found >= named)],
+const base: ReadonlyMap<string, Operator> = new Map<string, Operator>([
+  ...builtInOperators,
+  ...ownOperators,
+  ['element', elementOperator(compileOperator)],
 ])
 
-/** Operators whose named value must be an array: the engine would throw, or search in a string, on anything else. */
-export const arrayOperators: ReadonlySet<string> = new Set(['in', 'notIn'])
+/** Every operator without its decorators. */
+export const operatorNames: readonly string[] = [...base.keys()]
+
+/** A name such as `not:someFact:equal` in its parts, the outermost decorator first; undefined if it is none. */
+export function splitOperator(name: string): { decorators: Decorator[]; base: string } | undefined {
+  const decorators = name.split(':')
+  const last = decorators.pop() as string
+  return base.has(last) && decorators.every(isDecorator) ? { decorators, base: last } : undefined
+}
+
+/**
+ * What a clause with this operator and value asks of the value that it finds. The clause has passed validation. The
+ * answer never throws: where json-rules-engine would, as it does on an object whose toString is no function, the clause
+ * is false, its `not:` included, and other rules go on.
+ */
+export function compileOperator(name: string, value: unknown): Predicate {
+  const holds = compileUnguarded(name, value)
+  return found => {
+    try {
+      return holds(found)
+    } catch {
+      return false
+    }
+  }
+}
+
+/** The same, but throws where json-rules-engine does: for telling people why a clause is false. */
+export function compileUnguarded(name: string, value: unknown): Predicate {
+  const parts = splitOperator(name)
+  if (parts === undefined) throw new Error(`not a validated operator: ${name}`)
+  return decorate(parts.decorators, base.get(parts.base) as Operator, value)
+}
+
+/** An operator as it stands, for registering it elsewhere. */
+export const operatorNamed = (name: string): Operator | undefined => base.get(name)

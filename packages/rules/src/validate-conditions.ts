@@ -1,7 +1,7 @@
 import type { Problem } from '@tocsin/contracts/errors'
 import { Rule } from 'json-rules-engine'
 import { type Conditions, limits } from './language.ts'
-import { arrayOperators, operators } from './operators.ts'
+import { operatorNames, splitOperator } from './operators.ts'
 import { parsePath } from './path.ts'
 
 export type ValidatedConditions = { conditions: Conditions } | { problems: Problem[] }
@@ -50,13 +50,13 @@ export function validateConditions(conditions: unknown): ValidatedConditions {
     checkFields(node, clauseFields, pointer)
     const { fact, operator, value, path } = node
     if (typeof fact !== 'string' || fact === '') add(`${pointer}/fact`, 'required', 'must name a field of the alert')
-    if (typeof operator !== 'string' || !operators.has(operator)) {
-      add(`${pointer}/operator`, 'unknown_operator', `must be one of ${[...operators.keys()].join(', ')}`)
+    if (typeof operator !== 'string' || splitOperator(operator) === undefined) {
+      add(`${pointer}/operator`, 'unknown_operator', `must be one of ${operatorNames.join(', ')}`)
     }
     if (!Object.hasOwn(node, 'value')) add(`${pointer}/value`, 'required', 'must be given')
     else if (isObject(value) && Object.hasOwn(value, 'fact'))
       add(`${pointer}/value`, 'not_supported', 'cannot be another fact')
-    else if (arrayOperators.has(String(operator)) && !Array.isArray(value)) {
+    else if ((operator === 'in' || operator === 'notIn') && !Array.isArray(value)) {
       add(`${pointer}/value`, 'not_an_array', `must be an array for ${operator}`)
     }
     if (path !== undefined) checkPath(path, `${pointer}/path`)

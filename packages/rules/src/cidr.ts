@@ -1,0 +1,80 @@
+import { type Address, formatAddress, parseAddress } from './ip-address.ts'
+import { never, type Operator, type Predicate, prepared } from './operator.ts'
+
+export interface Network {
+  address: Address
+  /** Leading bits that an address of the network shares with it. */
+  prefix: number
+}
+
+/** A network as `address/prefix`, or one address alone; or a sentence on what is wrong with it. */
+export function parseNetwork(text: string): Network | { problem: string } {
+  const [written = '', bits, ...more] = text.split('/')
+  const address = parseAddress(written)
+  if (address === undefined || more.length > 0) {
+    return { problem: 'must be an IPv4 or IPv6 network such as 10.0.0.0/8 or 2001:db8::/32, or one address' }
+  }
+  const longest = address.length * 32
+  const prefix = bits === undefined ? longest : /^(?:0|[1-9]\d{0,2})$/.test(bits) ? Number(bits) : Number.NaN
+  if (!(prefix <= longest)) return { problem: `must have a prefix length from 0 to ${longest} behind the /` }
+  const start = masked(address, prefix)
+  if (start.join() !== address.join()) {
+    const network = `${formatAddress(start)}/${prefix}`
+    return { problem: `has bits set behind its prefix: write ${network} for the network or ${written} for one address` }
+  }
+  return unmapped({ address, prefix })
+}
+
+/** `::ffff:a.b.c.d` is how an IPv6 socket shows an IPv4 peer. */
+const isMapped = ([a, b, c]: Address) => a === 0 && b === 0 && c === 0xffff
+
+function unmapped({ address, prefix }: Network): Network {
+  if (!isMapped(address) || prefix < 96) return { address, prefix }
+  return { address: [address[3] as number], prefix: prefix - 96 }
+}
+
+function masked(address: Address, prefix: number): Address {
+  return address.map((word, index) => {
+    const bits = Math.min(32, Math.max(0, prefix - index * 32))
+    // Shifting by 32 is shifting by 0 in JavaScript.
+    return bits === 0 ? 0 : (word & (-1 << (32 - bits))) >>> 0
+  })
+}
+
+/** All networks of one family and prefix length: an address is in one of them if its start is in the set. */
+interface Group {
+  prefix: number
+  starts: Set<string | number>
+}
+
+const keyOf = (address: Address) => (address.length === 1 ? (address[0] as number) : address.join())
+
+function addTo(groups: Group[], { address, prefix }: Network): void {
+  const group = groups.find(one => one.prefix === prefix)
+  if (group === undefined) groups.push({ prefix, starts: new Set([keyOf(address)]) })
+  else group.starts.add(keyOf(address))
+}
+
+const isIn = (groups: readonly Group[], address: Address) =>
+  groups.some(({ prefix, starts }) => starts.has(keyOf(masked(address, prefix))))
+
+/** The text is an address in one of the networks. A mapped IPv6 address is also taken as the IPv4 address that it is. */
+export const cidr: Operator = prepared(named => {
+  const v4: Group[] = []
+  const v6: Group[] = []
+  for (const text of Array.isArray(named) ? named : [named]) {
+    const network = typeof text === 'string' ? parseNetwork(text) : { problem: 'is no string' }
+    if ('problem' in network) return never
+    addTo(network.address.length === 1 ? v4 : v6, network)
+  }
+  return containing(v4, v6)
+})
+
+function containing(v4: readonly Group[], v6: readonly Group[]): Predicate {
+  return found => {
+    const address = typeof found === 'string' ? parseAddress(found) : undefined
+    if (address === undefined) return false
+    if (address.length === 1) return isIn(v4, address)
+    return isIn(v6, address) || (isMapped(address) && isIn(v4, [address[3] as number]))
+  }
+}
