@@ -33,6 +33,7 @@ const theirs: Record<string, readonly string[]> = {
   pg: ['packages/postgres'],
   ioredis: ['packages/redis'],
   'json-rules-engine': ['packages/rules'],
+  re2js: ['packages/rules'],
   pino: ['packages/runtime'],
   'prom-client': ['packages/runtime'],
   express: ['packages/http'],

@@ -1,0 +1,102 @@
+import { Engine, type RuleResult } from 'json-rules-engine'
+import { operatorNamed, operatorNames } from './operators.ts'
+
+type EngineOperator = { evaluate(found: unknown, named: unknown): boolean }
+type OperatorMap = { get(name: string): EngineOperator | null }
+
+export interface EngineRule {
+  id: string
+  /** They have passed `validateConditions`. */
+  conditions: object
+}
+
+/** json-rules-engine as the product uses it: missing facts allowed, our operators beside its own under its decorators. */
+function createEngine(): Engine {
+  const engine = new Engine([], { allowUndefinedFacts: true })
+  const { operators } = engine as unknown as { operators: OperatorMap }
+  for (const name of operatorNames) {
+    // Its own operators stay its own: they are what ours are judged by.
+    const operator = operators.get(name) === null ? operatorNamed(name) : undefined
+    if (operator !== undefined) engine.addOperator(name, operator.holds)
+  }
+  return engine
+}
+
+const shared = createEngine()
+
+/** What the engine's operator of this name, decorators included, says to two values; throws where it throws. */
+export function askEngine(operator: string, found: unknown, named: unknown): boolean {
+  const decorated = (shared as unknown as { operators: OperatorMap }).operators.get(operator)
+  if (decorated === null) throw new Error(`unknown operator: ${operator}`)
+  return decorated.evaluate(found, named)
+}
+
+/**
+ * The engine gives up on an alert at the first clause that throws. Here such a clause is false and the others go on,
+ * which is the only thing that this adds to its meaning.
+ */
+function guard(engine: Engine): Engine {
+  const { operators } = engine as unknown as { operators: OperatorMap }
+  const get = operators.get.bind(operators)
+  operators.get = name => {
+    const operator = get(name)
+    return operator && { evaluate: (found, named) => evaluateOrFalse(operator, found, named) }
+  }
+  return engine
+}
+
+function evaluateOrFalse(operator: EngineOperator, found: unknown, named: unknown): boolean {
+  try {
+    return operator.evaluate(found, named)
+  } catch {
+    return false
+  }
+}
+
+export interface Judge {
+  /** The engine's results, one for each rule in their order. */
+  results(alert: object): Promise<RuleResult[]>
+  /** The ids of the rules that hold, in the order of the rules. */
+  match(alert: object): Promise<string[]>
+}
+
+/** The verdict of json-rules-engine: slow, and right by definition. One alert at a time: it keeps state while it runs. */
+export function createJudge(rules: readonly EngineRule[]): Judge {
+  const engine = guard(createEngine())
+  const facts = new Set<string>()
+  for (const { id, conditions } of rules) {
+    const known = knownMembers(conditions as Record<string, unknown>, facts)
+    engine.addRule({ name: id, conditions: known as never, event: { type: 'match' } })
+  }
+  const results = async (alert: object) => {
+    const { results, failureResults } = await engine.run(factsOf(alert, facts))
+    const byId = new Map([...results, ...failureResults].map(result => [result.name, result]))
+    return rules.map(({ id }) => byId.get(id) as RuleResult)
+  }
+  return {
+    results,
+    match: async alert => (await results(alert)).filter(({ result }) => result).map(({ name }) => name),
+  }
+}
+
+/** Only the facts that a rule names, and only own ones: the engine would take inherited members and stumble over "". */
+function factsOf(alert: object, names: ReadonlySet<string>): Record<string, unknown> {
+  // Without a prototype, `__proto__` is a name like any other.
+  const facts: Record<string, unknown> = Object.create(null)
+  for (const name of names) if (Object.hasOwn(alert, name)) facts[name] = (alert as Record<string, unknown>)[name]
+  return facts
+}
+
+/**
+ * A condition reduced to what has a meaning. The engine copies every member onto an object of its own, where one called
+ * `evaluate` would take the place of its method. Notes the facts that the condition names.
+ */
+function knownMembers(condition: Record<string, unknown>, facts: Set<string>): object {
+  const inner = (child: unknown) => knownMembers(child as Record<string, unknown>, facts)
+  if (Object.hasOwn(condition, 'any')) return { any: (condition.any as unknown[]).map(inner) }
+  if (Object.hasOwn(condition, 'all')) return { all: (condition.all as unknown[]).map(inner) }
+  if (Object.hasOwn(condition, 'not')) return { not: inner(condition.not) }
+  const { fact, operator, value } = condition
+  facts.add(fact as string)
+  return { fact, operator, value, ...(Object.hasOwn(condition, 'path') ? { path: condition.path } : {}) }
+}
