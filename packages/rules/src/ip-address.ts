@@ -59,9 +59,9 @@ export function formatAddress(address: Address): string {
   if (address.length === 1) return [24, 16, 8, 0].map(shift => ((address[0] as number) >>> shift) & 255).join('.')
   const groups = address.flatMap(word => [word >>> 16, word & 0xffff])
   const text = groups.map(group => group.toString(16)).join(':')
-  const runs = text.match(/\b0(?::0\b)+/g) ?? []
-  const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), '')
-  if (longest === '') return text
-  const at = text.indexOf(longest)
-  return `${text.slice(0, at).replace(/:$/, '')}::${text.slice(at + longest.length).replace(/^:/, '')}`
+  // The longest run of zeros is left out, the first of two that are as long.
+  const runs = [...text.matchAll(/\b0(?::0\b)+/g)].sort((a, b) => b[0].length - a[0].length)
+  const run = runs[0]
+  if (run === undefined) return text
+  return `${text.slice(0, run.index).replace(/:$/, '')}::${text.slice(run.index + run[0].length).replace(/^:/, '')}`
 }

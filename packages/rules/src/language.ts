@@ -55,8 +55,10 @@ export const limits = {
   walkedListLength: 200,
   /** Stars in one `wildcard`. */
   wildcardStars: 20,
+  /** Characters between two stars of a `wildcard`: up to here, looking for them takes time in proportion to the text. */
+  wildcardPiece: 200,
   /** Characters of one regular expression. */
   patternLength: 1_000,
   /** Instructions that all regular expressions of one rule compile to: each may be looked at once per character. */
-  patternInstructions: 2_000,
+  patternInstructions: 500,
 } as const

@@ -131,11 +131,11 @@ export const operatorAndValue: fc.Arbitrary<GeneratedOperator> = fc.letrec<{ any
     ...scalarOperators.map(name => withDecorators(name, fc.oneof({ weight: 5, arbitrary: scalar }, json))),
     ...orderOperators.map(name => withDecorators(name, fc.oneof({ weight: 3, arbitrary: bound }, scalar, json))),
     ...Object.entries(namedBy).map(([name, named]) => withDecorators(name, named)),
-    withDecorators('element', elementConditions(tie('any'))),
+    withDecorators('element', conditionsOfElements(tie('any'))),
   ),
 })).any
 
-function elementConditions(asked: fc.Arbitrary<GeneratedOperator>): fc.Arbitrary<object> {
+function conditionsOfElements(asked: fc.Arbitrary<GeneratedOperator>): fc.Arbitrary<object> {
   return grouped(
     withPath(
       fieldName.map(field => ({ field })),
@@ -143,6 +143,9 @@ function elementConditions(asked: fc.Arbitrary<GeneratedOperator>): fc.Arbitrary
     ),
   )
 }
+
+/** What the operator `element` names. */
+export const elementConditions = conditionsOfElements(operatorAndValue)
 
 export const factName = fc.constantFrom('severity', 'source', 'name', 'context', 'missing', '__proto__', 'constructor')
 
