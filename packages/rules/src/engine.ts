@@ -91,7 +91,7 @@ function factsOf(alert: object, names: ReadonlySet<string>): Record<string, unkn
  * A condition reduced to what has a meaning. The engine copies every member onto an object of its own, where one called
  * `evaluate` would take the place of its method. Notes the facts that the condition names.
  */
-function knownMembers(condition: Record<string, unknown>, facts: Set<string>): object {
+export function knownMembers(condition: Record<string, unknown>, facts = new Set<string>()): object {
   const inner = (child: unknown) => knownMembers(child as Record<string, unknown>, facts)
   if (Object.hasOwn(condition, 'any')) return { any: (condition.any as unknown[]).map(inner) }
   if (Object.hasOwn(condition, 'all')) return { all: (condition.all as unknown[]).map(inner) }

@@ -46,6 +46,8 @@ export const limits = {
   depth: 10,
   /** Clauses of one rule, those of `element` included. */
   clauses: 200,
+  /** Levels of objects and arrays in the whole of `conditions`, values included. */
+  jsonDepth: 100,
   pathSteps: 20,
   /** Decorators before one operator. */
   decorators: 5,
@@ -62,3 +64,39 @@ export const limits = {
   /** Instructions that all regular expressions of one rule compile to: each may be looked at once per character. */
   patternInstructions: 500,
 } as const
+
+/** Every code of a problem: the rule is refused. docs/rules.md is checked against this table. */
+export const problemCodes = [
+  'required',
+  'not_an_object',
+  'not_an_array',
+  'not_a_string',
+  'not_a_boolean',
+  'no_group',
+  'ambiguous',
+  'not_supported',
+  'unknown_operator',
+  'bad_path',
+  'bad_bounds',
+  'bad_network',
+  'bad_pattern',
+  'too_costly',
+  'too_long',
+  'too_many_clauses',
+  'too_deep',
+  'too_large',
+] as const
+export type ProblemCode = (typeof problemCodes)[number]
+
+/** Every code of a warning: the rule is taken, and probably says something else than its author means. */
+export const warningCodes = [
+  'unknown_field',
+  'unknown_fact',
+  'path_on_scalar',
+  'empty_group',
+  'never_holds',
+  'always_holds',
+  'odd_comparison',
+  'odd_escape',
+] as const
+export type WarningCode = (typeof warningCodes)[number]

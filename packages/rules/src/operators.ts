@@ -13,8 +13,15 @@ const base: ReadonlyMap<string, Operator> = new Map<string, Operator>([
 /** Every operator without its decorators. */
 export const operatorNames: readonly string[] = [...base.keys()]
 
-/** A name such as `not:someFact:equal` in its parts, the outermost decorator first; undefined if it is none. */
-export function splitOperator(name: string): { decorators: Decorator[]; base: string } | undefined {
+/** The parts of an operator's name. */
+export interface Asked {
+  /** The outermost first. */
+  decorators: Decorator[]
+  base: string
+}
+
+/** A name such as `not:someFact:equal` in its parts; undefined if it is none. */
+export function splitOperator(name: string): Asked | undefined {
   const decorators = name.split(':')
   const last = decorators.pop() as string
   return base.has(last) && decorators.every(isDecorator) ? { decorators, base: last } : undefined

@@ -1,97 +1,161 @@
-import type { Problem } from '@tocsin/contracts/errors'
+import { type Problem, pointerOf } from '@tocsin/contracts/errors'
 import { Rule } from 'json-rules-engine'
+import { knownMembers } from './engine.ts'
+import { Findings } from './findings.ts'
 import { type Conditions, limits } from './language.ts'
-import { operatorNames, splitOperator } from './operators.ts'
+import { warnOfField, warnOfPlace, warnOfWholeContext } from './odd-values.ts'
+import { type Asked, operatorNames, splitOperator } from './operators.ts'
 import { parsePath } from './path.ts'
+import { validateValue } from './validate-value.ts'
 
-export type ValidatedConditions = { conditions: Conditions } | { problems: Problem[] }
+/** Warnings are problems that do not stop a rule: it may say something else than its author means. */
+export type ValidatedConditions = { conditions: Conditions; warnings: Problem[] } | { problems: Problem[] }
+
+type Node = Record<string, unknown>
+/** Clauses of a rule ask about facts of the alert, those inside `element` about fields of the element. */
+type Place = 'fact' | 'field'
 
 const groups = ['all', 'any', 'not'] as const
-const clauseFields = new Set(['fact', 'operator', 'value', 'path', 'name'])
-const groupFields = new Set([...groups, 'name'])
+const groupMembers = new Set<string>([...groups, 'name'])
 
 /** Members that json-rules-engine knows and that would make a rule depend on more than the alert. */
-const refusedFields = new Map([
-  ['condition', 'shared conditions are not supported'],
-  ['priority', 'priorities are not supported: they would not change the verdict'],
-  ['params', 'facts take no parameters'],
+const refusedMembers = new Map([
+  ['condition', 'is not supported: a rule stands for itself'],
+  ['priority', 'is not supported: it would not change the verdict'],
+  ['params', 'is not supported: facts take no parameters'],
+  ['__proto__', 'is not supported: it would become the prototype of every copy'],
 ])
 
 /** Checks a rule's `conditions` as it is written. Pointers are relative to the conditions. */
 export function validateConditions(conditions: unknown): ValidatedConditions {
-  const problems: Problem[] = []
-  let clauses = 0
-  const add = (pointer: string, code: string, message: string) => problems.push({ pointer, code, message })
+  const walk = new Walk()
+  walk.top(conditions, '', 1, 'fact')
+  const { findings } = walk
+  if (walk.clauses > limits.clauses) {
+    findings.problem('', 'too_many_clauses', `has ${walk.clauses} clauses; ${limits.clauses} are allowed`)
+  }
+  if (findings.problems.length === 0) checkSize(findings, conditions)
+  if (findings.problems.length > 0) return { problems: findings.problems }
+  // The engine has the last word: what it refuses to build could not be explained by it later.
+  new Rule({ conditions: knownMembers(conditions as Node) as never, event: { type: 'match' } })
+  return { conditions: conditions as Conditions, warnings: findings.warnings }
+}
 
-  const checkFields = (node: Record<string, unknown>, known: ReadonlySet<string>, pointer: string) => {
-    for (const field of Object.keys(node)) {
-      const refused = refusedFields.get(field)
-      if (refused !== undefined) add(`${pointer}/${field}`, 'not_supported', refused)
-      else if (!known.has(field)) add(`${pointer}/${field}`, 'unknown_field', 'is not a known field')
+class Walk {
+  readonly findings = new Findings()
+  clauses = 0
+
+  node(node: unknown, pointer: string, depth: number, place: Place): void {
+    const { findings } = this
+    if (!isObject(node)) {
+      return void findings.problem(pointer, 'not_an_object', 'must be an object with all, any, not or a clause')
     }
+    if (depth > limits.depth) {
+      return void findings.problem(pointer, 'too_deep', `is nested deeper than ${limits.depth} levels`)
+    }
+    const present = groups.filter(group => Object.hasOwn(node, group))
+    if (present.length > 1) {
+      const which = present.join(' and ')
+      return void findings.problem(pointer, 'ambiguous', `has ${which}: only one of all, any and not may stand here`)
+    }
+    if (present[0] !== undefined) this.#group(node, present[0], pointer, depth, place)
+    else this.#clause(node, pointer, depth, place)
   }
 
-  const checkGroup = (
-    node: Record<string, unknown>,
-    group: (typeof groups)[number],
-    pointer: string,
-    depth: number,
-  ) => {
-    checkFields(node, groupFields, pointer)
+  /** The top of a rule, and of the value of `element`: a group, never a bare clause. */
+  top(node: unknown, pointer: string, depth: number, place: Place): void {
+    if (!isObject(node) || groups.some(group => Object.hasOwn(node, group))) this.node(node, pointer, depth, place)
+    else this.findings.problem(pointer, 'no_group', 'must have one of all, any or not at the top')
+  }
+
+  #group(node: Node, group: (typeof groups)[number], pointer: string, depth: number, place: Place): void {
+    this.#members(node, groupMembers, pointer)
     const inner = node[group]
     const at = `${pointer}/${group}`
-    if (group === 'not') return checkNode(inner, at, depth + 1)
-    if (!Array.isArray(inner)) return add(at, 'not_an_array', 'must be an array of conditions')
-    for (const [index, child] of inner.entries()) checkNode(child, `${at}/${index}`, depth + 1)
+    if (group === 'not') return void this.node(inner, at, depth + 1, place)
+    if (!Array.isArray(inner)) return void this.findings.problem(at, 'not_an_array', 'must be an array of conditions')
+    if (inner.length === 0) this.findings.warning(at, 'empty_group', `is empty, and an empty ${group} always holds`)
+    for (const [index, child] of inner.entries()) this.node(child, `${at}/${index}`, depth + 1, place)
   }
 
-  const checkClause = (node: Record<string, unknown>, pointer: string) => {
-    clauses++
-    checkFields(node, clauseFields, pointer)
-    const { fact, operator, value, path } = node
-    if (typeof fact !== 'string' || fact === '') add(`${pointer}/fact`, 'required', 'must name a field of the alert')
-    if (typeof operator !== 'string' || splitOperator(operator) === undefined) {
-      add(`${pointer}/operator`, 'unknown_operator', `must be one of ${operatorNames.join(', ')}`)
+  #members(node: Node, known: ReadonlySet<string>, pointer: string): void {
+    for (const name of Object.keys(node)) {
+      const at = pointer + pointerOf([name])
+      const refused = refusedMembers.get(name)
+      if (refused !== undefined) this.findings.problem(at, 'not_supported', refused)
+      else if (!known.has(name)) this.findings.warning(at, 'unknown_field', 'is not a known field and has no effect')
     }
-    if (!Object.hasOwn(node, 'value')) add(`${pointer}/value`, 'required', 'must be given')
-    else if (isObject(value) && Object.hasOwn(value, 'fact'))
-      add(`${pointer}/value`, 'not_supported', 'cannot be another fact')
-    else if ((operator === 'in' || operator === 'notIn') && !Array.isArray(value)) {
-      add(`${pointer}/value`, 'not_an_array', `must be an array for ${operator}`)
-    }
-    if (path !== undefined) checkPath(path, `${pointer}/path`)
   }
 
-  const checkPath = (path: unknown, pointer: string) => {
+  #clause(node: Node, pointer: string, depth: number, place: Place): void {
+    // Beyond the limit clauses are only counted.
+    if (++this.clauses > limits.clauses) return
+    const { findings } = this
+    this.#members(node, new Set([place, 'operator', 'value', 'path', 'name']), pointer)
+    const { operator, path } = node
+    const named = node[place]
+    if (typeof named !== 'string' || named === '') {
+      const what = place === 'fact' ? 'the alert' : 'the element'
+      findings.problem(`${pointer}/${place}`, 'required', `must name a field of ${what}`)
+    }
+    const asked = this.#operator(operator, `${pointer}/operator`)
+    if (path !== undefined) this.#path(path, `${pointer}/path`)
+    if (!Object.hasOwn(node, 'value')) findings.problem(`${pointer}/value`, 'required', 'must be given')
+    else if (asked !== undefined) this.#value(node, asked, pointer, depth)
+    if (place === 'fact' && typeof named === 'string' && named !== '') this.#doubts(node, asked, pointer)
+  }
+
+  #operator(operator: unknown, pointer: string): Asked | undefined {
+    const parts = typeof operator === 'string' ? splitOperator(operator) : undefined
+    if (parts === undefined) {
+      const known = operatorNames.join(', ')
+      this.findings.problem(pointer, 'unknown_operator', `must be one of ${known}, or one of them behind decorators`)
+    } else if (parts.decorators.length > limits.decorators) {
+      const count = parts.decorators.length
+      this.findings.problem(pointer, 'too_costly', `has ${count} decorators; ${limits.decorators} are allowed`)
+    } else return parts
+    return undefined
+  }
+
+  #path(path: unknown, pointer: string): void {
     const parsed = typeof path === 'string' ? parsePath(path) : { problem: 'must be a string' }
-    if ('problem' in parsed) add(pointer, 'bad_path', parsed.problem)
+    if ('problem' in parsed) this.findings.problem(pointer, 'bad_path', parsed.problem)
   }
 
-  const checkNode = (node: unknown, pointer: string, depth: number): void => {
-    if (!isObject(node)) return void add(pointer, 'not_an_object', 'must be an object with all, any, not or a clause')
-    if (depth > limits.depth) return void add(pointer, 'too_deep', `is nested deeper than ${limits.depth} levels`)
-    const present = groups.filter(group => Object.hasOwn(node, group))
-    if (present.length > 1)
-      add(pointer, 'ambiguous', `has ${present.join(' and ')}: only one of all, any and not may stand here`)
-    else if (present[0] !== undefined) checkGroup(node, present[0], pointer, depth)
-    else if (depth > 1) checkClause(node, pointer)
-    else add(pointer, 'no_group', 'must have one of all, any or not at the top')
+  #value({ value }: Node, asked: Asked, pointer: string, depth: number): void {
+    const at = `${pointer}/value`
+    if (isObject(value) && Object.hasOwn(value, 'fact')) {
+      this.findings.problem(at, 'not_supported', 'cannot be another fact')
+    } else {
+      const element = (nested: unknown, where: string) => this.top(nested, where, depth + 1, 'field')
+      validateValue({ findings: this.findings, element }, asked, value, at)
+    }
   }
 
-  checkNode(conditions, '', 1)
-  if (clauses > limits.clauses) add('', 'too_many_clauses', `has ${clauses} clauses; ${limits.clauses} are allowed`)
-  if (problems.length === 0) checkSize(conditions, add)
-  if (problems.length > 0) return { problems }
-  // The engine has the last word: what it refuses to build could not be explained by it later.
-  new Rule({ conditions: conditions as never, event: { type: 'match' } })
-  return { conditions: conditions as Conditions }
+  #doubts(node: Node, asked: Asked | undefined, pointer: string): void {
+    const { fact, path, value } = node as { fact: string; path: string | undefined; value: unknown }
+    warnOfPlace(this.findings, fact, path, pointer)
+    if (asked === undefined || asked.decorators.length > 0) return
+    warnOfField(this.findings, fact, asked.base, value, `${pointer}/value`)
+    if (fact === 'context' && (path === undefined || path === '$'))
+      warnOfWholeContext(this.findings, asked.base, pointer)
+  }
 }
 
-function checkSize(conditions: unknown, add: (pointer: string, code: string, message: string) => void): void {
+function checkSize(findings: Findings, conditions: unknown): void {
+  // Before it is written as JSON, which runs out of stack at some thousand levels.
+  if (isDeeperThan(limits.jsonDepth, conditions)) {
+    return void findings.problem('', 'too_deep', `has values nested deeper than ${limits.jsonDepth} levels`)
+  }
   const size = JSON.stringify(conditions).length
-  if (size > limits.size) add('', 'too_large', `is ${size} characters of JSON; ${limits.size} are allowed`)
+  if (size > limits.size) findings.problem('', 'too_large', `is ${size} characters of JSON; ${limits.size} are allowed`)
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some(child => isDeeperThan(levels - 1, child))
+}
+
+function isObject(value: unknown): value is Node {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,9 +1,9 @@
 import { never, type Operator, type Predicate, prepared } from './operator.ts'
 
 /** A `wildcard` as its literal pieces with a star between each two, or a sentence on what is wrong with it. */
-export function parseWildcard(pattern: string): { pieces: string[]; suspicious: string[] } | { problem: string } {
+export function parseWildcard(pattern: string): { pieces: string[]; needless: string[] } | { problem: string } {
   const pieces: string[] = []
-  const suspicious: string[] = []
+  const needless: string[] = []
   let piece = ''
   for (let at = 0; at < pattern.length; at++) {
     let character = pattern[at] as string
@@ -16,12 +16,12 @@ export function parseWildcard(pattern: string): { pieces: string[]; suspicious: 
     if (character === '\\') {
       if (++at === pattern.length) return { problem: 'ends in a \\ that escapes nothing: write \\\\ for a backslash' }
       character = pattern[at] as string
-      if (character !== '*' && character !== '\\') suspicious.push(character)
+      if (character !== '*' && character !== '\\') needless.push(character)
     }
     piece += character
   }
   pieces.push(piece)
-  return { pieces, suspicious }
+  return { pieces, needless }
 }
 
 /** Whole text, no backtracking: between the first and the last piece, the leftmost place is always a right one. */
