@@ -1,0 +1,163 @@
+import { cheapestCover, forEachSign, likelihood, withoutRepeats } from './cover.ts'
+import type { Field } from './field.ts'
+import { FieldIndex } from './field-index.ts'
+import { Pattern } from './pattern.ts'
+import { signsOfPattern } from './pattern-signs.ts'
+import type { Search } from './search.ts'
+import { isKnown, type Sign, type Signs, shows, type Trail } from './sign.ts'
+
+/** What a sign leads to: one pattern, a few, or a node that tells many apart by their other signs. */
+export type Bucket = Pattern | readonly Pattern[] | Node
+
+/** More patterns than this behind one sign get a node. Asking them one by one is 10 to 20 ns each, a node's field 30. */
+const mostInList = 8
+/** A node with as few patterns becomes a list again. */
+const fewestInNode = 4
+
+/**
+ * Patterns by their signs. Each is held for the signs of its cheapest cover, so that whoever follows all signs of an
+ * alert meets every pattern that holds for it, and few others. A node looks only at the fields that it holds signs of.
+ */
+export class Node {
+  #fields: FieldIndex[] = []
+  #byField: Map<Field, FieldIndex> | undefined
+  /** Patterns without a sign, or without one that the way here has not followed yet. */
+  #rest: Pattern[] = []
+  size = 0
+
+  add(pattern: Pattern, signs: Signs, trail?: Trail): void {
+    this.size++
+    const cover = cheapestCover(signs, trail, sign => this.#costOf(sign))
+    if (cover === undefined) this.#rest.push(pattern)
+    else for (const sign of withoutRepeats(cover.signs)) this.#hold(pattern, signs, sign, trail)
+  }
+
+  /** Looks behind every sign that the pattern has: which of them it is held for depends on what was known then. */
+  remove(pattern: Pattern, signs: Signs, trail?: Trail): void {
+    let isFound = removeFrom(this.#rest, pattern)
+    forEachSign(signs, sign => {
+      if (!isKnown(sign, trail) && this.#release(pattern, signs, sign, trail)) isFound = true
+    })
+    if (isFound) this.size--
+  }
+
+  visit(search: Search): void {
+    const fields = this.#fields
+    for (let at = 0; at < fields.length; at++) (fields[at] as FieldIndex).visit(search)
+    const rest = this.#rest
+    for (let at = 0; at < rest.length; at++) search.consider(rest[at] as Pattern)
+  }
+
+  collect(into: Set<Pattern>): void {
+    for (const pattern of this.#rest) into.add(pattern)
+    for (const field of this.#fields) for (const bucket of field.buckets()) collect(bucket, into)
+  }
+
+  #hold(pattern: Pattern, signs: Signs, sign: Sign, trail: Trail | undefined): void {
+    const index = this.#indexOf(sign.field) ?? this.#open(sign.field)
+    const bucket = index.get(sign)
+    const next = bucket === undefined ? pattern : addTo(bucket, pattern, signs, { sign, before: trail })
+    if (next !== bucket) index.set(sign, next)
+  }
+
+  #release(pattern: Pattern, signs: Signs, sign: Sign, trail: Trail | undefined): boolean {
+    const index = this.#indexOf(sign.field)
+    const bucket = index?.get(sign)
+    if (index === undefined || bucket === undefined) return false
+    const before = sizeOf(bucket)
+    const next = removeFromBucket(bucket, pattern, signs, { sign, before: trail })
+    if (next === undefined) {
+      index.delete(sign)
+      if (index.isEmpty) this.#close(index)
+    } else if (next !== bucket) index.set(sign, next)
+    return next === undefined || sizeOf(next) < before
+  }
+
+  #costOf(sign: Sign): number {
+    const index = this.#indexOf(sign.field)
+    const opening = index?.has(sign) ? 0 : openingCost(sign)
+    // Of the windows of one text, the one that leads to the fewest others.
+    const crowd = sign.shows === shows.gram ? Math.min(100, sizeOf(index?.get(sign))) / 100 : 0
+    return likelihood(sign) + opening + crowd
+  }
+
+  #indexOf(field: Field): FieldIndex | undefined {
+    if (this.#byField !== undefined) return this.#byField.get(field)
+    const fields = this.#fields
+    for (let at = 0; at < fields.length; at++) if ((fields[at] as FieldIndex).field === field) return fields[at]
+    return undefined
+  }
+
+  #open(field: Field): FieldIndex {
+    const index = new FieldIndex(field)
+    this.#setFields([...this.#fields, index])
+    return index
+  }
+
+  #close(index: FieldIndex): void {
+    this.#setFields(this.#fields.filter(one => one !== index))
+  }
+
+  #setFields(fields: FieldIndex[]): void {
+    this.#fields = fields
+    this.#byField = fields.length > mostInList ? new Map(fields.map(one => [one.field, one])) : undefined
+  }
+}
+
+/** What it costs all alerts that a node looks at one more thing, against what 1 is: asking one pattern each time. */
+function openingCost(sign: Sign): number {
+  if (sign.shows === shows.equal) return 0.1
+  return sign.shows === shows.gram ? 0.3 : 0.15
+}
+
+function addTo(bucket: Bucket, pattern: Pattern, signs: Signs, trail: Trail): Bucket {
+  if (bucket instanceof Pattern) return [bucket, pattern]
+  if (bucket instanceof Node) {
+    bucket.add(pattern, signs, trail)
+    return bucket
+  }
+  if (bucket.length < mostInList) return [...bucket, pattern]
+  const node = new Node()
+  for (const one of bucket) node.add(one, signsOfPattern(one), trail)
+  node.add(pattern, signs, trail)
+  return node
+}
+
+function removeFromBucket(bucket: Bucket, pattern: Pattern, signs: Signs, trail: Trail): Bucket | undefined {
+  if (bucket instanceof Pattern) return bucket === pattern ? undefined : bucket
+  if (bucket instanceof Node) {
+    bucket.remove(pattern, signs, trail)
+    return bucket.size > fewestInNode ? bucket : listOf(bucket)
+  }
+  if (!bucket.includes(pattern)) return bucket
+  const others = bucket.filter(one => one !== pattern)
+  return others.length === 1 ? others[0] : others
+}
+
+function listOf(node: Node): Bucket | undefined {
+  const patterns = new Set<Pattern>()
+  node.collect(patterns)
+  const list = [...patterns]
+  return list.length > 1 ? list : list[0]
+}
+
+function sizeOf(bucket: Bucket | undefined): number {
+  if (bucket === undefined) return 0
+  if (bucket instanceof Pattern) return 1
+  return bucket instanceof Node ? bucket.size : bucket.length
+}
+
+function collect(bucket: Bucket, into: Set<Pattern>): void {
+  if (bucket instanceof Pattern) into.add(bucket)
+  else if (bucket instanceof Node) bucket.collect(into)
+  else for (const pattern of bucket) into.add(pattern)
+}
+
+function removeFrom(list: Pattern[], pattern: Pattern): boolean {
+  const at = list.indexOf(pattern)
+  if (at === -1) return false
+  // The order tells nothing, so the last takes the place.
+  const last = list.pop() as Pattern
+  if (last !== pattern) list[at] = last
+  return true
+}

@@ -1,0 +1,32 @@
+import { Clause } from './clause.ts'
+import { signsOf } from './clause-signs.ts'
+import type { Field } from './field.ts'
+import type { Part, Pattern } from './pattern.ts'
+import { rangeSign } from './range-signs.ts'
+import { allSigns, anySign, Sign, type Signs, shows } from './sign.ts'
+
+export const signsOfPattern = (pattern: Pattern): Signs => signsOfParts(pattern.parts, false)
+
+function signsOfParts(parts: readonly Part[], isAny: boolean): Signs {
+  const signs = parts.map(part => (part instanceof Clause ? signsOf(part) : signsOfParts(part.parts, part.isAny)))
+  return isAny ? anySign(signs) : allSigns([...signs, ...commonRanges(signs)])
+}
+
+/** Two bounds on one field, in two clauses, are one range: each alone may hold of half of all alerts. */
+function commonRanges(signs: readonly Signs[]): Signs[] {
+  const ranges = new Map<Field, { low: number; high: number; count: number }>()
+  for (const sign of signs) {
+    if (!(sign instanceof Sign) || sign.shows !== shows.range || sign.ofMember) continue
+    const { field, low, high } = sign
+    const known = ranges.get(field)
+    if (known === undefined) ranges.set(field, { low, high, count: 1 })
+    else {
+      known.low = Math.max(known.low, low)
+      known.high = Math.min(known.high, high)
+      known.count++
+    }
+  }
+  const common: Signs[] = []
+  for (const [field, { low, high, count }] of ranges) if (count > 1) common.push(rangeSign(field, false, low, high))
+  return common
+}

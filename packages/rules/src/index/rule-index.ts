@@ -1,0 +1,79 @@
+import type { Condition } from '../language.ts'
+import { Node } from './node.ts'
+import { normalParts } from './normal-form.ts'
+import type { Pattern } from './pattern.ts'
+import { signsOfPattern } from './pattern-signs.ts'
+import { Patterns } from './patterns.ts'
+import { Search } from './search.ts'
+
+/**
+ * The first rules are held for signs that were chosen when little was known of the values that rules name. When there
+ * are this many, all are put in again; later a bad choice costs little, since a crowded sign gets a node.
+ */
+const replanAt: ReadonlySet<number> = new Set([64, 512, 4_096])
+
+/** Rules by what they ask, found by what alerts show. */
+export class RuleIndex {
+  readonly #patterns = new Patterns()
+  readonly #search = new Search(this.#patterns)
+  readonly #byId = new Map<string, Pattern>()
+  #root = new Node()
+
+  get size(): number {
+    return this.#byId.size
+  }
+
+  /** Patterns that were asked whether they hold, over all alerts. */
+  get asked(): number {
+    return this.#search.asked
+  }
+
+  /** What there is of each kind of thing: all of them 0 when there are no rules. */
+  get extent(): { patterns: number; held: number; clauses: number; facts: number } {
+    const { size, clauses, scope } = this.#patterns
+    const held = new Set<Pattern>()
+    this.#root.collect(held)
+    return { patterns: size, held: held.size, clauses: clauses.size, facts: scope.factCount }
+  }
+
+  add(id: string, condition: Condition): void {
+    const normal = normalParts(condition)
+    this.remove(id)
+    const { pattern, isNew } = this.#patterns.share(normal)
+    pattern.addRule(id)
+    this.#byId.set(id, pattern)
+    if (!isNew) return
+    if (replanAt.has(this.#patterns.size)) this.#replan()
+    else this.#root.add(pattern, signsOfPattern(pattern))
+  }
+
+  remove(id: string): void {
+    const pattern = this.#byId.get(id)
+    if (pattern === undefined) return
+    this.#byId.delete(id)
+    pattern.removeRule(id)
+    if (pattern.rules !== undefined) return
+    this.#root.remove(pattern, signsOfPattern(pattern))
+    this.#patterns.release(pattern)
+  }
+
+  match(alert: object): string[] {
+    const search = this.#search
+    search.run(this.#root, alert)
+    const ids: string[] = []
+    for (let at = 0; at < search.count; at++) {
+      const { rules } = search.matched[at] as Pattern
+      if (typeof rules === 'string') ids.push(rules)
+      else if (rules !== undefined) for (const id of rules) ids.push(id)
+    }
+    return ids
+  }
+
+  #replan(): void {
+    const root = new Node()
+    this.#patterns.forEach(pattern => {
+      root.add(pattern, signsOfPattern(pattern))
+    })
+    this.#root = root
+  }
+}

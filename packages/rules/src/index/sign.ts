@@ -1,0 +1,101 @@
+import type { Field } from './field.ts'
+
+/** What the value of a field can show. */
+export const shows = {
+  /** `key` itself. */
+  equal: 0,
+  /** The text `key` in any case, by the hash of its folded form. */
+  folded: 1,
+  /** A number, or what compares as one, from `low` to `high`, both included. */
+  range: 2,
+  /** Nothing that compares as a number. */
+  unordered: 3,
+  /** A text that is `key` or comes after it. */
+  textFrom: 4,
+  /** A text that is `key` or comes before it. */
+  textTo: 5,
+  /** A text that starts with `low` characters that have the hash `key`. */
+  prefix: 6,
+  suffix: 7,
+  /** A text with `low` characters, anywhere in it, that have the hash `key`. */
+  gram: 8,
+  /** An address whose first `low` bits are `key`. */
+  network: 9,
+  /** Anything, null included. */
+  present: 10,
+  /** Nothing. */
+  absent: 11,
+  /** A list with no members. */
+  empty: 12,
+  /** A list with a member that fulfils the conditions of the clause `key`. */
+  element: 13,
+  /** That the clause `key` holds, which can only be found out by asking it. */
+  asked: 14,
+} as const
+
+/**
+ * Something that an alert shows when a clause holds. Not the other way round: an alert may show it although the clause
+ * does not hold, as two texts may have the same hash. Whoever follows a sign asks the clause in the end.
+ */
+export class Sign {
+  readonly field: Field
+  /** Shown by a member of the field's list instead of by the field. */
+  readonly ofMember: boolean
+  readonly shows: number
+  readonly key: unknown
+  readonly low: number
+  readonly high: number
+
+  constructor(field: Field, ofMember: boolean, shown: number, key: unknown, low = 0, high = 0) {
+    this.field = field
+    this.ofMember = ofMember
+    this.shows = shown
+    this.key = key
+    this.low = low
+    this.high = high
+  }
+
+  isSame(other: Sign): boolean {
+    return (
+      this.shows === other.shows &&
+      this.field === other.field &&
+      this.ofMember === other.ofMember &&
+      this.key === other.key &&
+      this.low === other.low &&
+      this.high === other.high
+    )
+  }
+}
+
+/**
+ * The signs of a condition. Of `any`, one of them shows when the condition holds, so a rule is to be found by each of
+ * them; of `all`, all of them show, so one is enough.
+ */
+export type Signs = Sign | SignGroup
+export interface SignGroup {
+  readonly isAny: boolean
+  readonly signs: readonly Signs[]
+}
+
+export const anySign = (signs: readonly Signs[]): SignGroup => ({ isAny: true, signs })
+export const allSigns = (signs: readonly Signs[]): SignGroup => ({ isAny: false, signs })
+
+/** Of what never holds. */
+export const noSign: SignGroup = anySign([])
+
+/** The signs that have been followed to some place of the index, the last one first. */
+export interface Trail {
+  readonly sign: Sign
+  readonly before: Trail | undefined
+}
+
+/** Nothing new can be learned from this sign: it, or the field's whole value, is known by the trail. */
+export function isKnown(sign: Sign, trail: Trail | undefined): boolean {
+  for (let step = trail; step !== undefined; step = step.before) {
+    const known = step.sign
+    if (known.field !== sign.field) continue
+    if (known.shows === shows.equal && !known.ofMember && !sign.ofMember) return true
+    if (known.isSame(sign)) return true
+  }
+  return false
+}

@@ -1,0 +1,49 @@
+import { parseWildcard } from '../wildcard.ts'
+import type { Field } from './field.ts'
+import { allSigns, noSign, Sign, type Signs, shows } from './sign.ts'
+import { gramSizes, hashEdge, hashFolded, hashGram } from './text-hashes.ts'
+
+/** Grams of one piece that a rule may be found by: enough to pick a rare one from. */
+const gramsPerPiece = 48
+
+export function equalsIgnoreCaseSign(field: Field, ofMember: boolean, text: string): Signs {
+  return new Sign(field, ofMember, shows.folded, hashFolded(text))
+}
+
+/** Undefined for the empty text, with which every text starts. */
+export function prefixSign(field: Field, ofMember: boolean, text: string): Signs | undefined {
+  if (text === '') return undefined
+  return new Sign(field, ofMember, shows.prefix, hashEdge(text, text.length, false), text.length)
+}
+
+export function suffixSign(field: Field, ofMember: boolean, text: string): Signs | undefined {
+  if (text === '') return undefined
+  return new Sign(field, ofMember, shows.suffix, hashEdge(text, text.length, true), text.length)
+}
+
+/** Of a piece that stands somewhere in the text: all its windows of the largest size that fits. */
+export function pieceSigns(field: Field, ofMember: boolean, piece: string): Signs[] {
+  const size = gramSizes.find(one => one <= piece.length)
+  if (size === undefined) return []
+  const count = Math.min(piece.length - size + 1, gramsPerPiece)
+  return Array.from(
+    { length: count },
+    (_, at) => new Sign(field, ofMember, shows.gram, hashGram(piece, at, size), size),
+  )
+}
+
+/** Of a text that starts with the first piece, ends with the last, and has the others between them. */
+export function piecesSigns(field: Field, ofMember: boolean, pieces: readonly string[]): Signs | undefined {
+  const edges = [prefixSign(field, ofMember, pieces[0] ?? ''), suffixSign(field, ofMember, pieces.at(-1) ?? '')]
+  const signs = edges.filter(sign => sign !== undefined)
+  for (const piece of pieces.slice(1, -1)) signs.push(...pieceSigns(field, ofMember, piece))
+  return signs.length > 0 ? allSigns(signs) : undefined
+}
+
+export function wildcardSigns(field: Field, ofMember: boolean, pattern: string): Signs | undefined {
+  const parsed = parseWildcard(pattern)
+  if ('problem' in parsed) return noSign
+  const { pieces } = parsed
+  if (pieces.length === 1) return new Sign(field, ofMember, shows.equal, pieces[0])
+  return piecesSigns(field, ofMember, pieces)
+}
