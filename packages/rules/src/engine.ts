@@ -64,19 +64,21 @@ export interface Judge {
 export function createJudge(rules: readonly EngineRule[]): Judge {
   const engine = guard(createEngine())
   const facts = new Set<string>()
-  for (const { id, conditions } of rules) {
+  // Rules go by their place in the list: the engine would not take an empty name.
+  for (const [place, { conditions }] of rules.entries()) {
     const known = knownMembers(conditions as Record<string, unknown>, facts)
-    engine.addRule({ name: id, conditions: known as never, event: { type: 'match' } })
+    engine.addRule({ name: `${place}`, conditions: known as never, event: { type: 'match' } })
   }
   const results = async (alert: object) => {
     const { results, failureResults } = await engine.run(factsOf(alert, facts))
-    const byId = new Map([...results, ...failureResults].map(result => [result.name, result]))
-    return rules.map(({ id }) => byId.get(id) as RuleResult)
+    const byPlace = new Map([...results, ...failureResults].map(result => [result.name, result]))
+    return rules.map((_, place) => byPlace.get(`${place}`) as RuleResult)
   }
-  return {
-    results,
-    match: async alert => (await results(alert)).filter(({ result }) => result).map(({ name }) => name),
+  const match = async (alert: object) => {
+    const all = await results(alert)
+    return rules.filter((_, place) => all[place]?.result).map(({ id }) => id)
   }
+  return { results, match }
 }
 
 /** Only the facts that a rule names, and only own ones: the engine would take inherited members and stumble over "". */

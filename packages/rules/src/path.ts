@@ -3,6 +3,9 @@ import { limits } from './language.ts'
 /** `$` and then any of `.name`, `['name']` and `[n]`: the part of JSONPath that names one place. */
 const step = /\.([^.[\]'"*@?() ]+)|\[(\d+)\]|\['([^'[\]]+)'\]/y
 
+/** A whole path by its form. Some that have it are refused for a name in them. */
+export const pathPattern = new RegExp(`^\\$(?:${step.source})*$`)
+
 /**
  * Names that json-rules-engine's JSONPath takes for something else than a name, wherever they stand: lists, slices,
  * filters, escapes, types, parents. It has no way to quote them all, so they are refused rather than given a second

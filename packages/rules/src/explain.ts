@@ -1,0 +1,89 @@
+import { askEngine, createJudge } from './engine.ts'
+import type { Condition, Conditions } from './language.ts'
+import { compileOperator } from './operators.ts'
+
+/** What came of a rule for one alert, clause by clause. The form is that of the conditions. */
+export interface Explanation {
+  matched: boolean
+  conditions: ExplainedGroup
+}
+
+export type ExplainedCondition = ExplainedGroup | ExplainedClause
+export type ExplainedGroup = { holds: boolean; name?: string } & (
+  | { all: ExplainedCondition[] }
+  | { any: ExplainedCondition[] }
+  | { not: ExplainedCondition }
+)
+
+export interface ExplainedClause {
+  holds: boolean
+  fact: string
+  path?: string
+  operator: string
+  value: unknown
+  name?: string
+  /** What stands in the alert at this place; left out if there is nothing. */
+  found?: unknown
+  missing: boolean
+  /** For `element`: the indexes of the elements that meet the conditions. */
+  elements?: number[]
+  /** Why a clause is false that could not be asked of this value. */
+  why?: string
+}
+
+/** A condition as json-rules-engine hands it back: its `result` is missing at the top only. */
+type Result = Record<string, unknown> & { result?: boolean; factResult?: unknown }
+
+/** Explains a rule, whose conditions have passed validation, through json-rules-engine's own results. */
+export async function explain(rule: { conditions: Conditions }, alert: object): Promise<Explanation> {
+  const [result] = await createJudge([{ id: '', conditions: rule.conditions }]).results(alert)
+  if (result === undefined) throw new Error('json-rules-engine gave no result for a rule')
+  const matched = result.result === true
+  const top = { ...(result.conditions as unknown as Result), result: matched }
+  return { matched, conditions: explainCondition(rule.conditions, top) as ExplainedGroup }
+}
+
+/** The condition as it was written gives the names, the engine's copy of it the results. */
+function explainCondition(condition: Condition, result: Result): ExplainedCondition {
+  const holds = result.result === true
+  const name = Object.hasOwn(condition, 'name') ? { name: (condition as { name: string }).name } : {}
+  const all = (group: Condition[], results: unknown) =>
+    group.map((child, index) => explainCondition(child, (results as Result[])[index] as Result))
+  if (isGroup(condition, 'any')) return { any: all(condition.any, result.any), holds, ...name }
+  if (isGroup(condition, 'all')) return { all: all(condition.all, result.all), holds, ...name }
+  if (isGroup(condition, 'not')) return { not: explainCondition(condition.not, result.not as Result), holds, ...name }
+  const { fact, path, operator, value } = condition as Extract<Condition, { fact: string }>
+  const found = result.factResult
+  return {
+    fact,
+    ...(path === undefined ? {} : { path }),
+    operator,
+    value,
+    ...name,
+    holds,
+    ...(found === undefined ? { missing: true } : { missing: false, found }),
+    ...(operator === 'element' && Array.isArray(found) ? { elements: meeting(value, found) } : {}),
+    ...whyNot(operator, value, found),
+  }
+}
+
+const isGroup = <Group extends 'all' | 'any' | 'not'>(
+  condition: Condition,
+  group: Group,
+): condition is Extract<Condition, Record<Group, unknown>> => Object.hasOwn(condition, group)
+
+function meeting(nested: unknown, found: unknown[]): number[] {
+  const holds = compileOperator('element', nested)
+  return found.flatMap((member, index) => (holds([member]) ? [index] : []))
+}
+
+/** Asks once more, to hear what the engine throws. */
+function whyNot(operator: string, value: unknown, found: unknown): { why?: string } {
+  try {
+    askEngine(operator, found, value)
+    return {}
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    return { why: `the clause cannot be asked of this value, so it is false: ${message}` }
+  }
+}
