@@ -32,7 +32,7 @@ export interface ExplainedClause {
 }
 
 /** A condition as json-rules-engine hands it back: its `result` is missing at the top only. */
-type Result = Record<string, unknown> & { result?: boolean; factResult?: unknown }
+type Result = Record<string, unknown> & { result?: boolean; factResult?: unknown; valueResult?: unknown }
 
 /** Explains a rule, whose conditions have passed validation, through json-rules-engine's own results. */
 export async function explain(rule: { conditions: Conditions }, alert: object): Promise<Explanation> {
@@ -63,7 +63,7 @@ function explainCondition(condition: Condition, result: Result): ExplainedCondit
     holds,
     ...(found === undefined ? { missing: true } : { missing: false, found }),
     ...(operator === 'element' && Array.isArray(found) ? { elements: meeting(value, found) } : {}),
-    ...whyNot(operator, value, found),
+    ...whyNot(operator, result.valueResult, found),
   }
 }
 

@@ -2,13 +2,14 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { operatorAndValue } from '../test/conditions.ts'
 import { json } from '../test/values.ts'
-import { askEngine } from './engine.ts'
+import { askEngine, createJudge } from './engine.ts'
+import { copyOfNamed } from './named-value.ts'
 import { compileOperator, operatorNames, splitOperator } from './operators.ts'
 
-/** The engine's own answer; false where it throws. */
+/** The engine's own answer to a value as it arrives there; false where it throws. */
 function engineSays(operator: string, found: unknown, value: unknown): boolean {
   try {
-    return askEngine(operator, found, value)
+    return askEngine(operator, found, copyOfNamed(value))
   } catch {
     return false
   }
@@ -37,6 +38,27 @@ describe('compileOperator', () => {
       }),
       { numRuns: 200 },
     )
+  })
+})
+
+describe('a value of a rule', () => {
+  const hostile = { toString: 1, x: { constructor: 2 } }
+
+  it.each([
+    ['lessThan', hostile, '1'],
+    ['not:swap:lessThanInclusive', [hostile], {}],
+    ['someValue:greaterThan', [hostile, 1], '9'],
+  ])('is compared as the copy that the engine makes: %s %j', async (operator, value, found) => {
+    const judge = createJudge([{ id: 'r', conditions: { all: [{ fact: 'f', operator, value }] } }])
+    const [verdict] = await judge.match({ f: found })
+    expect(compileOperator(operator, value)(found)).toBe(verdict === 'r')
+  })
+
+  it('may change later without changing the clause', () => {
+    const value = ['a']
+    const holds = compileOperator('in', value)
+    value[0] = 'b'
+    expect([holds('a'), holds('b')]).toEqual([true, false])
   })
 })
 

@@ -1,6 +1,7 @@
 import { builtInOperators } from './built-in-operators.ts'
 import { type Decorator, decorate, isDecorator } from './decorators.ts'
 import { elementOperator } from './element.ts'
+import { copyOfNamed } from './named-value.ts'
 import type { Operator, Predicate } from './operator.ts'
 import { ownOperators } from './own-operators.ts'
 
@@ -47,7 +48,7 @@ export function compileOperator(name: string, value: unknown): Predicate {
 export function compileUnguarded(name: string, value: unknown): Predicate {
   const parts = splitOperator(name)
   if (parts === undefined) throw new Error(`not a validated operator: ${name}`)
-  return decorate(parts.decorators, base.get(parts.base) as Operator, value)
+  return decorate(parts.decorators, base.get(parts.base) as Operator, copyOfNamed(value))
 }
 
 /** An operator as it stands, for registering it elsewhere. */

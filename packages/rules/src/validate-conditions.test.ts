@@ -53,6 +53,12 @@ describe('validateConditions', () => {
     ['a shared condition', { condition: 'x' }, '', 'no_group'],
     ['a shared condition inside', { all: [{ ...clause, condition: 'x' }] }, '/all/0/condition', 'not_supported'],
     ['a prototype', JSON.parse('{"all": [], "__proto__": {}}'), '/__proto__', 'not_supported'],
+    [
+      'a prototype in a value',
+      about('in', JSON.parse('[{"a": {"__proto__": []}}]')),
+      '/all/0/value/0/a/__proto__',
+      'not_supported',
+    ],
     ['a wildcard path', about('equal', 1, { path: '$..x' }), '/all/0/path', 'bad_path'],
     ['a path that does not start', about('equal', 1, { path: 'a.b' }), '/all/0/path', 'bad_path'],
     ['a path that is no string', about('equal', 1, { path: null }), '/all/0/path', 'bad_path'],

@@ -23,7 +23,6 @@ const refusedMembers = new Map([
   ['condition', 'is not supported: a rule stands for itself'],
   ['priority', 'is not supported: it would not change the verdict'],
   ['params', 'is not supported: facts take no parameters'],
-  ['__proto__', 'is not supported: it would become the prototype of every copy'],
 ])
 
 /** Checks a rule's `conditions` as it is written. Pointers are relative to the conditions. */
@@ -34,7 +33,7 @@ export function validateConditions(conditions: unknown): ValidatedConditions {
   if (walk.clauses > limits.clauses) {
     findings.problem('', 'too_many_clauses', `has ${walk.clauses} clauses; ${limits.clauses} are allowed`)
   }
-  if (findings.problems.length === 0) checkSize(findings, conditions)
+  checkWhole(findings, conditions)
   if (findings.problems.length > 0) return { problems: findings.problems }
   // The engine has the last word: what it refuses to build could not be explained by it later.
   new Rule({ conditions: knownMembers(conditions as Node) as never, event: { type: 'match' } })
@@ -142,11 +141,14 @@ class Walk {
   }
 }
 
-function checkSize(findings: Findings, conditions: unknown): void {
-  // Before it is written as JSON, which runs out of stack at some thousand levels.
+function checkWhole(findings: Findings, conditions: unknown): void {
+  // First of all: below this, going down and writing as JSON cannot run out of stack.
   if (isDeeperThan(limits.jsonDepth, conditions)) {
+    if (findings.problems.length > 0) return
     return void findings.problem('', 'too_deep', `has values nested deeper than ${limits.jsonDepth} levels`)
   }
+  checkPrototypes(findings, conditions, '')
+  if (findings.problems.length > 0) return
   const size = JSON.stringify(conditions).length
   if (size > limits.size) findings.problem('', 'too_large', `is ${size} characters of JSON; ${limits.size} are allowed`)
 }
@@ -154,6 +156,16 @@ function checkSize(findings: Findings, conditions: unknown): void {
 function isDeeperThan(levels: number, value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   return levels === 0 || Object.values(value).some(child => isDeeperThan(levels - 1, child))
+}
+
+/** The engine copies a rule for every alert, and such a member would be the prototype of the copy: another value. */
+function checkPrototypes(findings: Findings, value: unknown, pointer: string): void {
+  if (typeof value !== 'object' || value === null) return
+  for (const [name, child] of Object.entries(value)) {
+    const at = pointer + pointerOf([name])
+    if (name === '__proto__') findings.problem(at, 'not_supported', 'is not supported: copies would change their kind')
+    else checkPrototypes(findings, child, at)
+  }
 }
 
 function isObject(value: unknown): value is Node {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { type Decorator, decoratorNames } from '../src/decorators.ts'
-import { fieldName, json, object, scalar } from './values.ts'
+import { fieldName, json, namedJson, object, scalar } from './values.ts'
 
 export interface GeneratedOperator {
   operator: string
@@ -72,8 +72,8 @@ const networks = fc.constantFrom(
 const text = fc.constantFrom('', 'a', 'ab', 'abc', 'A', 'AB', 'ß', 'ẞ', 's', 'k', 'ı', 'i', '10', '😀', '\ud800')
 
 const namedBy: Record<string, fc.Arbitrary<unknown>> = {
-  in: fc.array(json, { maxLength: 12 }),
-  notIn: fc.array(json, { maxLength: 12 }),
+  in: fc.array(namedJson, { maxLength: 12 }),
+  notIn: fc.array(namedJson, { maxLength: 12 }),
   startsWith: text,
   endsWith: text,
   equalsIgnoreCase: text,
@@ -111,7 +111,7 @@ function decorated(
 ): fc.Arbitrary<unknown> {
   const [outermost, ...rest] = chain
   // On the left there is what the alert would bring.
-  if (outermost === undefined) return side === 'right' ? named : fc.oneof(json, text)
+  if (outermost === undefined) return side === 'right' ? named : fc.oneof(namedJson, text)
   if (outermost === 'swap') return decorated(rest, named, side === 'right' ? 'left' : 'right')
   const inner = decorated(rest, named, side)
   const walks = side === 'right' ? outermost.endsWith('Value') : outermost.endsWith('Fact')
@@ -128,8 +128,8 @@ function withDecorators(base: string, named: fc.Arbitrary<unknown>): fc.Arbitrar
 export const operatorAndValue: fc.Arbitrary<GeneratedOperator> = fc.letrec<{ any: GeneratedOperator }>(tie => ({
   any: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
-    ...scalarOperators.map(name => withDecorators(name, fc.oneof({ weight: 5, arbitrary: scalar }, json))),
-    ...orderOperators.map(name => withDecorators(name, fc.oneof({ weight: 3, arbitrary: bound }, scalar, json))),
+    ...scalarOperators.map(name => withDecorators(name, fc.oneof({ weight: 5, arbitrary: scalar }, namedJson))),
+    ...orderOperators.map(name => withDecorators(name, fc.oneof({ weight: 3, arbitrary: bound }, scalar, namedJson))),
     ...Object.entries(namedBy).map(([name, named]) => withDecorators(name, named)),
     withDecorators('element', conditionsOfElements(tie('any'))),
   ),

@@ -39,24 +39,35 @@ export const scalar: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 1, arbitrary: fc.string({ maxLength: 4, unit: 'grapheme' }) },
 )
 
-export const fieldName = fc.constantFrom('a', 'b', 'list', 'length', 'toString', '__proto__', 'constructor', '0')
+const plainNames = ['a', 'b', 'list', 'length', 'toString', 'constructor', '0']
+export const fieldName = fc.constantFrom(...plainNames, '__proto__')
 
-/** What JSON can bring, `__proto__` as a member of its own and objects that cannot be made a text of included. */
-export const json: fc.Arbitrary<unknown> = fc.letrec<{ node: unknown }>(tie => ({
-  node: fc.oneof(
-    { depthSize: 'small', withCrossShrink: true },
-    { weight: 5, arbitrary: scalar },
-    { weight: 2, arbitrary: fc.array(tie('node'), { maxLength: 3 }) },
-    { weight: 2, arbitrary: object(tie('node')) },
-  ),
-})).node
+function anyJson(name: fc.Arbitrary<string>): fc.Arbitrary<unknown> {
+  return fc.letrec<{ node: unknown }>(tie => ({
+    node: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      { weight: 5, arbitrary: scalar },
+      { weight: 2, arbitrary: fc.array(tie('node'), { maxLength: 3 }) },
+      { weight: 2, arbitrary: object(tie('node'), name) },
+    ),
+  })).node
+}
+
+/** What an alert can bring, `__proto__` as a member of its own and objects that cannot be made a text of included. */
+export const json = anyJson(fieldName)
+
+/** What a rule can name: `__proto__` is refused there. */
+export const namedJson = anyJson(fc.constantFrom(...plainNames))
 
 /** `fc.dictionary` would set the prototype where the key is `__proto__`. */
-export function object(value: fc.Arbitrary<unknown>): fc.Arbitrary<Record<string, unknown>> {
-  return fc.array(fc.tuple(fieldName, value), { maxLength: 4 }).map(entries => {
+export function object(
+  value: fc.Arbitrary<unknown>,
+  name: fc.Arbitrary<string> = fieldName,
+): fc.Arbitrary<Record<string, unknown>> {
+  return fc.array(fc.tuple(name, value), { maxLength: 4 }).map(entries => {
     const made: Record<string, unknown> = {}
-    for (const [name, one] of entries) {
-      Object.defineProperty(made, name, { value: one, enumerable: true, configurable: true, writable: true })
+    for (const [one, inner] of entries) {
+      Object.defineProperty(made, one, { value: inner, enumerable: true, configurable: true, writable: true })
     }
     return made
   })
