@@ -33,13 +33,11 @@ function unmapped({ address, prefix }: Network): Network {
   return { address: [address[3] as number], prefix: prefix - 96 }
 }
 
-function masked(address: Address, prefix: number): Address {
-  return address.map((word, index) => {
-    const bits = Math.min(32, Math.max(0, prefix - index * 32))
-    // Shifting by 32 is shifting by 0 in JavaScript.
-    return bits === 0 ? 0 : (word & (-1 << (32 - bits))) >>> 0
-  })
-}
+const masked = (address: Address, prefix: number): Address =>
+  address.map((word, index) => maskedWord(word, Math.min(32, Math.max(0, prefix - index * 32))))
+
+/** Shifting by 32 is shifting by 0 in JavaScript. */
+const maskedWord = (word: number, bits: number) => (bits === 0 ? 0 : (word & (-1 << (32 - bits))) >>> 0)
 
 /** All networks of one family and prefix length: an address is in one of them if its start is in the set. */
 interface Group {
@@ -47,16 +45,18 @@ interface Group {
   starts: Set<string | number>
 }
 
-const keyOf = (address: Address) => (address.length === 1 ? (address[0] as number) : address.join())
+const keyOf = (address: Address, prefix: number) =>
+  address.length === 1 ? maskedWord(address[0] as number, prefix) : masked(address, prefix).join()
 
 function addTo(groups: Group[], { address, prefix }: Network): void {
+  const key = keyOf(address, prefix)
   const group = groups.find(one => one.prefix === prefix)
-  if (group === undefined) groups.push({ prefix, starts: new Set([keyOf(address)]) })
-  else group.starts.add(keyOf(address))
+  if (group === undefined) groups.push({ prefix, starts: new Set([key]) })
+  else group.starts.add(key)
 }
 
 const isIn = (groups: readonly Group[], address: Address) =>
-  groups.some(({ prefix, starts }) => starts.has(keyOf(masked(address, prefix))))
+  groups.some(({ prefix, starts }) => starts.has(keyOf(address, prefix)))
 
 /** The text is an address in one of the networks. A mapped IPv6 address is also taken as the IPv4 address that it is. */
 export const cidr: Operator = prepared(named => {

@@ -1,4 +1,4 @@
-import { Engine, type RuleResult } from 'json-rules-engine'
+import { Engine, type EngineOptions, type RuleResult } from 'json-rules-engine'
 import { operatorNamed, operatorNames } from './operators.ts'
 
 type EngineOperator = { evaluate(found: unknown, named: unknown): boolean }
@@ -11,8 +11,8 @@ export interface EngineRule {
 }
 
 /** json-rules-engine as the product uses it: missing facts allowed, our operators beside its own under its decorators. */
-function createEngine(): Engine {
-  const engine = new Engine([], { allowUndefinedFacts: true })
+function createEngine(options: EngineOptions = {}): Engine {
+  const engine = new Engine([], { ...options, allowUndefinedFacts: true })
   const { operators } = engine as unknown as { operators: OperatorMap }
   for (const name of operatorNames) {
     // Its own operators stay its own: they are what ours are judged by.
@@ -61,8 +61,8 @@ export interface Judge {
 }
 
 /** The verdict of json-rules-engine: slow, and right by definition. One alert at a time: it keeps state while it runs. */
-export function createJudge(rules: readonly EngineRule[]): Judge {
-  const engine = guard(createEngine())
+export function createJudge(rules: readonly EngineRule[], options?: EngineOptions): Judge {
+  const engine = guard(createEngine(options))
   const facts = new Set<string>()
   // Rules go by their place in the list: the engine would not take an empty name.
   for (const [place, { conditions }] of rules.entries()) {

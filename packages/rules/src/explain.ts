@@ -1,6 +1,7 @@
 import { askEngine, createJudge } from './engine.ts'
 import type { Condition, Conditions } from './language.ts'
 import { compileOperator } from './operators.ts'
+import { parsePath, readPath } from './path.ts'
 
 /** What came of a rule for one alert, clause by clause. The form is that of the conditions. */
 export interface Explanation {
@@ -34,9 +35,15 @@ export interface ExplainedClause {
 /** A condition as json-rules-engine hands it back: its `result` is missing at the top only. */
 type Result = Record<string, unknown> & { result?: boolean; factResult?: unknown; valueResult?: unknown }
 
+/** The engine's own resolver keeps every path that it has ever read, and here they come from whoever writes rules. */
+function pathResolver(fact: object, path: string): unknown {
+  const parsed = parsePath(path)
+  return 'problem' in parsed ? undefined : readPath(fact, parsed.steps)
+}
+
 /** Explains a rule, whose conditions have passed validation, through json-rules-engine's own results. */
 export async function explain(rule: { conditions: Conditions }, alert: object): Promise<Explanation> {
-  const [result] = await createJudge([{ id: '', conditions: rule.conditions }]).results(alert)
+  const [result] = await createJudge([{ id: '', conditions: rule.conditions }], { pathResolver }).results(alert)
   if (result === undefined) throw new Error('json-rules-engine gave no result for a rule')
   const matched = result.result === true
   const top = { ...(result.conditions as unknown as Result), result: matched }

@@ -10,19 +10,30 @@ export function parseAddress(text: string): Address | undefined {
   return word === undefined ? undefined : [word]
 }
 
-const octet = /^(?:0|[1-9]\d{0,2})$/
-
+/** Character by character: this runs for every alert that a `cidr` clause is asked of. */
 function parseV4(text: string): number | undefined {
-  const parts = text.split('.')
-  if (parts.length !== 4) return undefined
   let word = 0
-  for (const part of parts) {
-    const value = octet.test(part) ? Number(part) : 256
-    if (value > 255) return undefined
-    word = word * 256 + value
+  let octet = 0
+  let digits = 0
+  let dots = 0
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 48
+    if (digit === dot) {
+      if (digits === 0) return undefined
+      word = word * 256 + octet
+      octet = digits = 0
+      dots++
+    } else {
+      const leadingZero = digits > 0 && octet === 0
+      octet = octet * 10 + digit
+      if (digit < 0 || digit > 9 || leadingZero || octet > 255) return undefined
+      digits++
+    }
   }
-  return word
+  return dots === 3 && digits > 0 ? word * 256 + octet : undefined
 }
+
+const dot = '.'.charCodeAt(0) - 48
 
 function parseV6(text: string): Address | undefined {
   const halves = text.split('::')
