@@ -1,25 +1,11 @@
 import type { Predicate } from '../operator.ts'
 import { compileOperator } from '../operators.ts'
+import { ask, asking, howToAsk } from './asking.ts'
 import type { Field } from './field.ts'
 import { extendHash, hashText, hashValue, isSameValue, spread } from './hash.ts'
 import type { Interned } from './intern-table.ts'
 import type { NormalPart } from './normal-form.ts'
 import type { Pattern } from './pattern.ts'
-
-/** How a clause is asked: these few without a call, all others by their operator, and then once per alert. */
-const asking = { equal: 0, notEqual: 1, less: 2, lessOrEqual: 3, more: 4, moreOrEqual: 5, byOperator: 6 } as const
-
-const askedDirectly: ReadonlyMap<string, number> = new Map([
-  ['equal', asking.equal],
-  ['notEqual', asking.notEqual],
-])
-
-const askedOfNumbers: ReadonlyMap<string, number> = new Map([
-  ['lessThan', asking.less],
-  ['lessThanInclusive', asking.lessOrEqual],
-  ['greaterThan', asking.more],
-  ['greaterThanInclusive', asking.moreOrEqual],
-])
 
 /** A clause before it is shared: what it says, and whether the opposite is meant. */
 export interface ClauseText {
@@ -34,50 +20,34 @@ export interface ClauseText {
 
 /** A clause, one object for all rules that have it. */
 export class Clause implements Interned<Clause> {
+  // What is read when the clause is asked comes first, in one or two lines of the processor's cache.
   readonly field: Field
-  readonly operator: string
   readonly value: unknown
-  readonly isNegated: boolean
-  readonly hash: number
   readonly asking: number
-  next: Clause | undefined = undefined
-  uses = 0
-  /** Compiled when first asked: of many rules few ever come so far. */
-  test: Predicate | undefined = undefined
-  /** What `element` asks of a member. */
-  inner: Pattern | undefined = undefined
   /** The number of the alert that the last verdict is about; less than 0 if the verdict was no. */
   verdict = 0
+  /** Compiled when first asked: of many rules few ever come so far. */
+  test: Predicate | undefined = undefined
+  readonly isNegated: boolean
+  readonly operator: string
+  /** What `element` asks of a member. */
+  inner: Pattern | undefined = undefined
+  readonly hash: number
+  next: Clause | undefined = undefined
+  uses = 0
 
   constructor(field: Field, { operator, value, isNegated }: ClauseText, hash: number) {
     this.field = field
-    this.operator = operator
     this.value = value
+    this.asking = isNegated ? asking.byOperator : howToAsk(operator, value)
     this.isNegated = isNegated
+    this.operator = operator
     this.hash = hash
-    const direct = typeof value === 'number' ? askedOfNumbers.get(operator) : undefined
-    this.asking = isNegated ? asking.byOperator : (direct ?? askedDirectly.get(operator) ?? asking.byOperator)
   }
 
   holds(): boolean {
-    const { value } = this
     const found = this.field.read()
-    switch (this.asking) {
-      case asking.equal:
-        return found === value
-      case asking.notEqual:
-        return found !== value
-      case asking.less:
-        return typeof found === 'number' ? found < (value as number) : askByOperator(this, found)
-      case asking.lessOrEqual:
-        return typeof found === 'number' ? found <= (value as number) : askByOperator(this, found)
-      case asking.more:
-        return typeof found === 'number' ? found > (value as number) : askByOperator(this, found)
-      case asking.moreOrEqual:
-        return typeof found === 'number' ? found >= (value as number) : askByOperator(this, found)
-      default:
-        return askByOperator(this, found)
-    }
+    return ask(this.asking, found, this.value) ?? askByOperator(this, found)
   }
 
   says(field: Field, { operator, value, isNegated }: ClauseText): boolean {

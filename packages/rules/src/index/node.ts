@@ -7,10 +7,34 @@ import type { Search } from './search.ts'
 import { isKnown, type Sign, type Signs, shows, type Trail } from './sign.ts'
 
 /** What a sign leads to: one pattern, a few, or a node that tells many apart by their other signs. */
-export type Bucket = Pattern | readonly Pattern[] | Node
+export type Bucket = Pattern | PatternList | Node
+
+/** A few patterns behind one sign. Never changed: most have two or three, and a list that grows has room to spare. */
+class PatternList {
+  readonly patterns: readonly Pattern[]
+
+  constructor(patterns: readonly Pattern[]) {
+    this.patterns = patterns
+  }
+
+  get size(): number {
+    return this.patterns.length
+  }
+
+  visit(search: Search): void {
+    const { patterns } = this
+    for (let at = 0; at < patterns.length; at++) search.consider(patterns[at] as Pattern)
+  }
+
+  collect(into: Set<Pattern>): void {
+    for (const pattern of this.patterns) into.add(pattern)
+  }
+}
 
 /** More patterns than this behind one sign get a node. Asking them one by one is 10 to 20 ns each, a node's field 30. */
 const mostInList = 8
+/** A share says little in a node with fewer patterns. */
+const crowded = 16
 /** A node with as few patterns becomes a list again. */
 const fewestInNode = 4
 
@@ -50,7 +74,7 @@ export class Node {
 
   collect(into: Set<Pattern>): void {
     for (const pattern of this.#rest) into.add(pattern)
-    for (const field of this.#fields) for (const bucket of field.buckets()) collect(bucket, into)
+    for (const field of this.#fields) for (const bucket of field.buckets()) bucket.collect(into)
   }
 
   #hold(pattern: Pattern, signs: Signs, sign: Sign, trail: Trail | undefined): void {
@@ -64,20 +88,20 @@ export class Node {
     const index = this.#indexOf(sign.field)
     const bucket = index?.get(sign)
     if (index === undefined || bucket === undefined) return false
-    const before = sizeOf(bucket)
+    const before = bucket.size
     const next = removeFromBucket(bucket, pattern, signs, { sign, before: trail })
     if (next === undefined) {
       index.delete(sign)
       if (index.isEmpty) this.#close(index)
     } else if (next !== bucket) index.set(sign, next)
-    return next === undefined || sizeOf(next) < before
+    return next === undefined || next.size < before
   }
 
   #costOf(sign: Sign): number {
     const index = this.#indexOf(sign.field)
     const opening = index?.has(sign) ? 0 : openingCost(sign)
-    // Of the windows of one text, the one that leads to the fewest others.
-    const crowd = sign.shows === shows.gram ? Math.min(100, sizeOf(index?.get(sign))) / 100 : 0
+    // What many rules ask for is what many alerts show. Of the windows of one text, it is the one that few others have.
+    const crowd = (index?.get(sign)?.size ?? 0) / (this.size + crowded)
     return likelihood(sign) + opening + crowd
   }
 
@@ -111,47 +135,32 @@ function openingCost(sign: Sign): number {
 }
 
 function addTo(bucket: Bucket, pattern: Pattern, signs: Signs, trail: Trail): Bucket {
-  if (bucket instanceof Pattern) return [bucket, pattern]
+  if (bucket instanceof Pattern) return new PatternList([bucket, pattern])
   if (bucket instanceof Node) {
     bucket.add(pattern, signs, trail)
     return bucket
   }
-  if (bucket.length < mostInList) return [...bucket, pattern]
+  if (bucket.size < mostInList) return new PatternList([...bucket.patterns, pattern])
   const node = new Node()
-  for (const one of bucket) node.add(one, signsOfPattern(one), trail)
+  for (const one of bucket.patterns) node.add(one, signsOfPattern(one), trail)
   node.add(pattern, signs, trail)
   return node
 }
 
 function removeFromBucket(bucket: Bucket, pattern: Pattern, signs: Signs, trail: Trail): Bucket | undefined {
   if (bucket instanceof Pattern) return bucket === pattern ? undefined : bucket
-  if (bucket instanceof Node) {
-    bucket.remove(pattern, signs, trail)
-    return bucket.size > fewestInNode ? bucket : listOf(bucket)
+  if (bucket instanceof PatternList) {
+    return bucket.patterns.includes(pattern) ? listOf(bucket.patterns.filter(one => one !== pattern)) : bucket
   }
-  if (!bucket.includes(pattern)) return bucket
-  const others = bucket.filter(one => one !== pattern)
-  return others.length === 1 ? others[0] : others
+  bucket.remove(pattern, signs, trail)
+  if (bucket.size > fewestInNode) return bucket
+  const left = new Set<Pattern>()
+  bucket.collect(left)
+  return listOf([...left])
 }
 
-function listOf(node: Node): Bucket | undefined {
-  const patterns = new Set<Pattern>()
-  node.collect(patterns)
-  const list = [...patterns]
-  return list.length > 1 ? list : list[0]
-}
-
-function sizeOf(bucket: Bucket | undefined): number {
-  if (bucket === undefined) return 0
-  if (bucket instanceof Pattern) return 1
-  return bucket instanceof Node ? bucket.size : bucket.length
-}
-
-function collect(bucket: Bucket, into: Set<Pattern>): void {
-  if (bucket instanceof Pattern) into.add(bucket)
-  else if (bucket instanceof Node) bucket.collect(into)
-  else for (const pattern of bucket) into.add(pattern)
-}
+const listOf = (patterns: readonly Pattern[]): Bucket | undefined =>
+  patterns.length > 1 ? new PatternList(patterns) : patterns[0]
 
 function removeFrom(list: Pattern[], pattern: Pattern): boolean {
   const at = list.indexOf(pattern)

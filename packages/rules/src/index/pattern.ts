@@ -1,6 +1,7 @@
 import { Clause } from './clause.ts'
 import { extendHash, hashStart, spread } from './hash.ts'
 import type { Interned } from './intern-table.ts'
+import type { Search } from './search.ts'
 
 export type Part = Clause | Group
 
@@ -25,23 +26,48 @@ export class Group {
 
 /** What one rule asks, or several that ask the same. All parts must hold. */
 export class Pattern implements Interned<Pattern> {
-  readonly parts: readonly Part[]
-  readonly hash: number
-  next: Pattern | undefined = undefined
   /** The number of the alert that it was last considered for. */
   considered = 0
+  // Nearly all rules have three parts or fewer: an array would take as many bytes again, and be one more thing to fetch.
+  readonly first: Part | undefined
+  readonly second: Part | undefined
+  readonly third: Part | undefined
   /** The ids of its rules. Nearly always it is one. */
   rules: string | Set<string> | undefined = undefined
+  readonly hash: number
+  next: Pattern | undefined = undefined
 
   constructor(parts: readonly Part[], hash: number) {
-    this.parts = parts
+    this.first = parts[0]
+    this.second = parts[1]
+    this.third = parts.length > 3 ? new Group(false, parts.slice(2)) : parts[2]
     this.hash = hash
   }
 
+  get parts(): readonly Part[] {
+    const { first, second, third } = this
+    if (third instanceof Group && !third.isAny) return [first as Part, second as Part, ...third.parts]
+    return [first, second, third].filter(part => part !== undefined)
+  }
+
   holds(): boolean {
-    const { parts } = this
-    for (let at = 0; at < parts.length; at++) if (!(parts[at] as Part).holds()) return false
-    return true
+    const { first, second, third } = this
+    if (first !== undefined && !first.holds()) return false
+    if (second !== undefined && !second.holds()) return false
+    return third === undefined || third.holds()
+  }
+
+  /** As what a sign leads to, one pattern is like a list of one. */
+  get size(): number {
+    return 1
+  }
+
+  visit(search: Search): void {
+    search.consider(this)
+  }
+
+  collect(into: Set<Pattern>): void {
+    into.add(this)
   }
 
   addRule(id: string): void {

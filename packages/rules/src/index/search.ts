@@ -1,5 +1,5 @@
-import { type Bucket, Node } from './node.ts'
-import { Pattern } from './pattern.ts'
+import type { Bucket, Node } from './node.ts'
+import type { Pattern } from './pattern.ts'
 import type { Patterns } from './patterns.ts'
 
 /** One alert's, or one member's, way through an index. Used again for the next: nothing is allocated per alert. */
@@ -22,9 +22,7 @@ export class Search {
   }
 
   follow(bucket: Bucket): void {
-    if (bucket instanceof Pattern) this.consider(bucket)
-    else if (bucket instanceof Node) bucket.visit(this)
-    else for (let at = 0; at < bucket.length; at++) this.consider(bucket[at] as Pattern)
+    bucket.visit(this)
   }
 
   consider(pattern: Pattern): void {

@@ -4,7 +4,7 @@ import type { Field } from './field.ts'
 export const shows = {
   /** `key` itself. */
   equal: 0,
-  /** The text `key` in any case, by the hash of its folded form. */
+  /** A text of `low` characters that in one case have the hash `key`. */
   folded: 1,
   /** A number, or what compares as one, from `low` to `high`, both included. */
   range: 2,

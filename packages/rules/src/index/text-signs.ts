@@ -7,7 +7,7 @@ import { gramSizes, hashEdge, hashFolded, hashGram } from './text-hashes.ts'
 const gramsPerPiece = 48
 
 export function equalsIgnoreCaseSign(field: Field, ofMember: boolean, text: string): Signs {
-  return new Sign(field, ofMember, shows.folded, hashFolded(text))
+  return new Sign(field, ofMember, shows.folded, hashFolded(text), text.length)
 }
 
 /** Undefined for the empty text, with which every text starts. */

@@ -30,6 +30,10 @@ abstract class HashedStore<Held> implements SignStore<Held> {
   }
 }
 
+function follow<Held>(held: Held | undefined, follower: Follower<Held>): void {
+  if (held !== undefined) follower.follow(held)
+}
+
 /** What texts start or end with. All sizes that rules name are hashed in one walk from that edge. */
 export class EdgeStore<Held> extends HashedStore<Held> {
   readonly #isEnd: boolean
@@ -41,15 +45,28 @@ export class EdgeStore<Held> extends HashedStore<Held> {
 
   visit(found: unknown, follower: Follower<Held>): void {
     if (typeof found !== 'string') return
+    if (this.#isEnd) this.#visitEnds(found, follower)
+    else this.#visitStarts(found, follower)
+  }
+
+  #visitStarts(text: string, follower: Follower<Held>): void {
     const { texts } = this
-    const { length } = found
+    const end = Math.min(text.length, texts.longest)
+    let hash = hashStart
+    for (let size = 1; size <= end; size++) {
+      hash = extendHash(hash, text.charCodeAt(size - 1))
+      if (texts.hasSize(size)) follow(texts.get(hash, size), follower)
+    }
+  }
+
+  #visitEnds(text: string, follower: Follower<Held>): void {
+    const { texts } = this
+    const { length } = text
     const end = Math.min(length, texts.longest)
     let hash = hashStart
     for (let size = 1; size <= end; size++) {
-      hash = extendHash(hash, found.charCodeAt(this.#isEnd ? length - size : size - 1))
-      if (!texts.hasSize(size)) continue
-      const held = texts.get(hash, size)
-      if (held !== undefined) follower.follow(held)
+      hash = extendHash(hash, text.charCodeAt(length - size))
+      if (texts.hasSize(size)) follow(texts.get(hash, size), follower)
     }
   }
 }
@@ -73,39 +90,16 @@ function visitGrams<Held>(texts: HashedTexts<Held>, text: string, size: number, 
   let hash = 0
   for (let at = 0; at < size; at++) hash = rollGram(hash, text.charCodeAt(at))
   for (let end = size; ; end++) {
-    const held = texts.get(hash, size)
-    if (held !== undefined) follower.follow(held)
+    follow(texts.get(hash, size), follower)
     if (end === text.length) return
     hash = rollGram(leaveGram(hash, text.charCodeAt(end - size), weight), text.charCodeAt(end))
   }
 }
 
 /** Texts in any case, as wholes. */
-export class FoldedStore<Held> implements SignStore<Held> {
-  readonly #held = new Map<number, Held>()
-
-  get isEmpty(): boolean {
-    return this.#held.size === 0
-  }
-
-  get({ key }: Sign): Held | undefined {
-    return this.#held.get(key as number)
-  }
-
-  set({ key }: Sign, held: Held): void {
-    this.#held.set(key as number, held)
-  }
-
-  delete({ key }: Sign): void {
-    this.#held.delete(key as number)
-  }
-
+export class FoldedStore<Held> extends HashedStore<Held> {
   visit(found: unknown, follower: Follower<Held>): void {
-    const held = typeof found === 'string' ? this.#held.get(hashFolded(found)) : undefined
-    if (held !== undefined) follower.follow(held)
-  }
-
-  all(): Iterable<Held> {
-    return this.#held.values()
+    if (typeof found !== 'string' || !this.texts.hasSize(found.length)) return
+    follow(this.texts.get(hashFolded(found), found.length), follower)
   }
 }
