@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { severities } from './alert.ts'
+import type { Problem } from './errors.ts'
 
 /** The bodies of the REST API, as callers write them. What the database adds is in the `…Resource` types. */
 
@@ -77,6 +78,8 @@ export interface RuleResource {
   version: number
   created_at: string
   updated_at: string
+  /** Only in the answer to a write, and only when there are any: what is allowed and looks like a mistake. */
+  warnings?: Problem[]
   /** Only of a single rule; null while nobody can be asked. */
   live?: RuleLive | null
 }

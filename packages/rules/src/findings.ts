@@ -1,21 +1,26 @@
-import type { Problem } from '@tocsin/contracts/errors'
+import { type Problem, ProblemList } from '@tocsin/contracts/errors'
 import { limits, type ProblemCode, type WarningCode } from './language.ts'
-
-/** Nobody reads on after so many, and a hostile body could have one for each of its characters. */
-const reported = 100
 
 /** What validation has found so far in one rule. */
 export class Findings {
-  readonly problems: Problem[] = []
-  readonly warnings: Problem[] = []
+  readonly #problems = new ProblemList()
+  readonly #warnings = new ProblemList()
   #instructions = 0
 
+  get problems(): Problem[] {
+    return [...this.#problems]
+  }
+
+  get warnings(): Problem[] {
+    return [...this.#warnings]
+  }
+
   problem(pointer: string, code: ProblemCode, message: string): void {
-    if (this.problems.length < reported) this.problems.push({ pointer, code, message })
+    this.#problems.add({ pointer, code, message })
   }
 
   warning(pointer: string, code: WarningCode, message: string): void {
-    if (this.warnings.length < reported) this.warnings.push({ pointer, code, message })
+    this.#warnings.add({ pointer, code, message })
   }
 
   /** Adds to what the regular expressions of the rule cost together, and complains once when that is too much. */

@@ -157,8 +157,9 @@ describe('the limits of validateConditions', () => {
   })
 
   it('stops naming problems when nobody would read on', () => {
-    const { problems } = validateConditions({ all: Array(10_000).fill(1) }) as { problems: unknown[] }
-    expect(problems).toHaveLength(100)
+    const { problems } = validateConditions({ all: Array(10_000).fill(1) }) as { problems: { code: string }[] }
+    expect(problems).toHaveLength(101)
+    expect(problems.at(-1)?.code).toBe('more_problems')
   })
 })
 

@@ -68,7 +68,8 @@ function shorthandForm(rule: Record<string, unknown>): RuleDefinition {
   return { name, conditions: { ...normalised.conditions }, shorthand, ...settings }
 }
 
-const below =
+/** Problems of a part as problems of the whole. */
+export const below =
   (parent: string) =>
   (problem: Problem): Problem => ({ ...problem, pointer: parent + problem.pointer })
 

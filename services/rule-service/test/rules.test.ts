@@ -53,6 +53,19 @@ describe('rules', () => {
     })
   })
 
+  it('what is allowed and looks like a mistake is told to its writer, and to nobody else', async () => {
+    const doubtful = { all: [{ fact: 'sevrity', operator: 'equal', value: 'HIGH' }] }
+    const { status, body } = await call('POST', base, { name: 'x', conditions: doubtful })
+    expect(status).toBe(201)
+    expect(body.warnings).toEqual([
+      expect.objectContaining({ pointer: '/conditions/all/0/fact', message: expect.any(String) }),
+    ])
+    const path = `${base}/${body.rule_id}`
+    expect((await call('GET', path)).body).not.toHaveProperty('warnings')
+    expect((await call('PATCH', path, { enabled: false })).body).toHaveProperty('warnings')
+    expect((await call('PATCH', path, { conditions })).body).not.toHaveProperty('warnings')
+  })
+
   it('413 for a body that is far larger than conditions may be, whichever method brings it', async () => {
     const { rule_id } = await made({ name: 'x', conditions })
     const body = { name: 'x', conditions: { all: Array(90_000).fill({}) } }

@@ -6,10 +6,11 @@ import { checked } from '@tocsin/http/problems'
 import type { ApiRequest, Route } from '@tocsin/http/routes'
 import type { Database } from '@tocsin/postgres/database'
 import { limits } from '@tocsin/rules/language'
+import { validateConditions } from '@tocsin/rules/validate-conditions'
 import { noSuch } from '../not-found.ts'
 import type { Relay } from '../relay.ts'
 import { createdAnswer, noContent, resourceAnswer } from '../resource-answer.ts'
-import { anyObject, patchedRule, type RuleDefinition, ruleFrom } from '../rule-forms.ts'
+import { anyObject, below, patchedRule, type RuleDefinition, ruleFrom } from '../rule-forms.ts'
 import type { LiveReader } from '../rule-live.ts'
 import { changeRule, deleteRule, findRule, insertRule, listRules, type RuleRow } from '../rules-store.ts'
 import { findTeam } from '../teams-store.ts'
@@ -31,7 +32,7 @@ export function ruleRoutes({ database, relay, readLive }: RuleRoutesOptions): Ro
     const check = (version: number) => requireMatch(request.headers, version)
     const row = await changeRule(database, request.param('team'), request.param('rule'), check, next)
     relay.wake()
-    return resourceAnswer(ruleResource(row))
+    return resourceAnswer(writtenRule(row))
   }
 
   return [
@@ -49,7 +50,7 @@ export function ruleRoutes({ database, relay, readLive }: RuleRoutesOptions): Ro
         const teamId = request.param('team')
         const row = await insertRule(database, teamId, ruleFrom(storableJsonOf(request.body)))
         relay.wake()
-        return createdAnswer(`/api/v1/teams/${teamId}/rules/${row.rule_id}`, ruleResource(row))
+        return createdAnswer(`/api/v1/teams/${teamId}/rules/${row.rule_id}`, writtenRule(row))
       },
     },
     {
@@ -80,6 +81,13 @@ export function ruleRoutes({ database, relay, readLive }: RuleRoutesOptions): Ro
       },
     },
   ]
+}
+
+/** For whoever wrote it, with what is allowed and looks like a mistake. */
+function writtenRule(row: RuleRow): RuleResource {
+  const validated = validateConditions(row.conditions)
+  const warnings = 'warnings' in validated ? validated.warnings.map(below('/conditions')) : []
+  return { ...ruleResource(row), ...(warnings.length > 0 && { warnings }) }
 }
 
 function ruleResource(row: RuleRow): RuleResource {
