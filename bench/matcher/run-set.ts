@@ -94,7 +94,7 @@ async function compare(runs: readonly Run[], set: PlannedSet): Promise<void> {
     if (outcome === undefined || engine === 'tocsin') continue
     const difference = await differenceFromOurs(outcome, ours, set).catch(error => `not comparable: ${error.message}`)
     if (difference === undefined) continue
-    run.remark = `MISMATCH: ${difference}`
+    run.remark = [`MISMATCH: ${difference}`, run.remark].filter(text => text !== '').join('; ')
     run.failed = true
   }
 }
