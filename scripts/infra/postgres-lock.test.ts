@@ -33,8 +33,8 @@ function start(script: string, cwd: string) {
 
 it('a zombie does not keep a Postgres from starting', async () => {
   const data = dataFolder()
-  // `sleep` takes the shell's place and knows nothing of the child that the shell had.
-  const parent = start('true & echo $!; exec sleep 60', data)
+  // `sleep` takes the shell's place and knows nothing of the child that the shell had, which must not end before that.
+  const parent = start('sleep 0.3 & echo $!; exec sleep 60', data)
   const zombie = Number(String((await once(parent.stdout!, 'data'))[0]))
   for (let look = 0; identify(zombie) && look < 100; look++) await sleep(20)
   expect(process.kill(zombie, 0)).toBe(true)
