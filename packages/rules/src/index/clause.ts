@@ -1,6 +1,7 @@
 import type { Predicate } from '../operator.ts'
 import { compileOperator } from '../operators.ts'
 import { ask, asking, howToAsk } from './asking.ts'
+import { expressionTest } from './expression-test.ts'
 import type { Field } from './field.ts'
 import { extendHash, hashText, hashValue, isSameValue, spread } from './hash.ts'
 import type { Interned } from './intern-table.ts'
@@ -60,11 +61,16 @@ export class Clause implements Interned<Clause> {
   }
 }
 
+function compile({ operator, value }: Clause): Predicate {
+  const test = compileOperator(operator, value)
+  return operator === 'matches' ? expressionTest(value, test) : test
+}
+
 /** Not a private method: those cost each instance a word, and there may be millions. */
 function askByOperator(clause: Clause, found: unknown): boolean {
   const { epoch } = clause.field.scope
   if (clause.verdict === epoch || clause.verdict === -epoch) return clause.verdict > 0
-  clause.test ??= compileOperator(clause.operator, clause.value)
+  clause.test ??= compile(clause)
   const holds = clause.test(found) !== clause.isNegated
   clause.verdict = holds ? epoch : -epoch
   return holds

@@ -68,9 +68,11 @@ export function likelihood({ field, ofMember, shows: shown, low, high }: Sign): 
       return 0.05
     case shows.element:
       return 0.05
-    case shows.absent:
+    // Who asks for a field names one that not all alerts have.
     case shows.present:
-      return 0.5
+      return 0.3
+    case shows.absent:
+      return 0.7
     case shows.empty:
     case shows.unordered:
       return 0.3

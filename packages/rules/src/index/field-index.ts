@@ -25,7 +25,7 @@ export class FieldIndex {
   #kinds: Kind[] = []
   #memberKinds: Kind[] = []
   /** Some signs show when there is no value. */
-  #seesAbsence = false
+  seesAbsence = false
 
   constructor(field: Field) {
     this.field = field
@@ -56,7 +56,7 @@ export class FieldIndex {
 
   visit(search: Search): void {
     const found = this.field.read()
-    if (found === undefined && !this.#seesAbsence) return
+    if (found === undefined && !this.seesAbsence) return
     if (this.#equal !== undefined) this.#equal.visit(found, search)
     const kinds = this.#kinds
     for (let at = 0; at < kinds.length; at++) (kinds[at] as Kind).store.visit(found, search)
@@ -98,7 +98,7 @@ export class FieldIndex {
 
   #setKinds(kinds: Kind[]): void {
     this.#kinds = kinds
-    this.#seesAbsence = kinds.some(kind => showAbsence.has(kind.shows))
+    this.seesAbsence = kinds.some(kind => showAbsence.has(kind.shows))
   }
 }
 

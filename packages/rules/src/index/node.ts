@@ -1,6 +1,6 @@
 import { cheapestCover, forEachSign, likelihood, withoutRepeats } from './cover.ts'
-import type { Field } from './field.ts'
 import { FieldIndex } from './field-index.ts'
+import { FieldSet } from './field-set.ts'
 import { Pattern } from './pattern.ts'
 import { signsOfPattern } from './pattern-signs.ts'
 import type { Search } from './search.ts'
@@ -43,8 +43,7 @@ const fewestInNode = 4
  * alert meets every pattern that holds for it, and few others. A node looks only at the fields that it holds signs of.
  */
 export class Node {
-  #fields: FieldIndex[] = []
-  #byField: Map<Field, FieldIndex> | undefined
+  readonly #fields = new FieldSet()
   /** Patterns without a sign, or without one that the way here has not followed yet. */
   #rest: Pattern[] = []
   size = 0
@@ -66,65 +65,51 @@ export class Node {
   }
 
   visit(search: Search): void {
-    const fields = this.#fields
-    for (let at = 0; at < fields.length; at++) (fields[at] as FieldIndex).visit(search)
+    this.#fields.visit(search)
     const rest = this.#rest
     for (let at = 0; at < rest.length; at++) search.consider(rest[at] as Pattern)
   }
 
   collect(into: Set<Pattern>): void {
     for (const pattern of this.#rest) into.add(pattern)
-    for (const field of this.#fields) for (const bucket of field.buckets()) bucket.collect(into)
+    for (const field of this.#fields.all()) for (const bucket of field.buckets()) bucket.collect(into)
   }
 
   #hold(pattern: Pattern, signs: Signs, sign: Sign, trail: Trail | undefined): void {
-    const index = this.#indexOf(sign.field) ?? this.#open(sign.field)
+    let index = this.#fields.get(sign.field)
+    if (index === undefined) {
+      index = new FieldIndex(sign.field)
+      this.#fields.add(index)
+    }
     const bucket = index.get(sign)
     const next = bucket === undefined ? pattern : addTo(bucket, pattern, signs, { sign, before: trail })
-    if (next !== bucket) index.set(sign, next)
+    if (next === bucket) return
+    index.set(sign, next)
+    this.#fields.update(index)
   }
 
   #release(pattern: Pattern, signs: Signs, sign: Sign, trail: Trail | undefined): boolean {
-    const index = this.#indexOf(sign.field)
+    const index = this.#fields.get(sign.field)
     const bucket = index?.get(sign)
     if (index === undefined || bucket === undefined) return false
     const before = bucket.size
     const next = removeFromBucket(bucket, pattern, signs, { sign, before: trail })
-    if (next === undefined) {
-      index.delete(sign)
-      if (index.isEmpty) this.#close(index)
-    } else if (next !== bucket) index.set(sign, next)
-    return next === undefined || next.size < before
+    if (next !== undefined) {
+      if (next !== bucket) index.set(sign, next)
+      return next.size < before
+    }
+    index.delete(sign)
+    if (index.isEmpty) this.#fields.delete(index)
+    else this.#fields.update(index)
+    return true
   }
 
   #costOf(sign: Sign): number {
-    const index = this.#indexOf(sign.field)
+    const index = this.#fields.get(sign.field)
     const opening = index?.has(sign) ? 0 : openingCost(sign)
     // What many rules ask for is what many alerts show. Of the windows of one text, it is the one that few others have.
     const crowd = (index?.get(sign)?.size ?? 0) / (this.size + crowded)
     return likelihood(sign) + opening + crowd
-  }
-
-  #indexOf(field: Field): FieldIndex | undefined {
-    if (this.#byField !== undefined) return this.#byField.get(field)
-    const fields = this.#fields
-    for (let at = 0; at < fields.length; at++) if ((fields[at] as FieldIndex).field === field) return fields[at]
-    return undefined
-  }
-
-  #open(field: Field): FieldIndex {
-    const index = new FieldIndex(field)
-    this.#setFields([...this.#fields, index])
-    return index
-  }
-
-  #close(index: FieldIndex): void {
-    this.#setFields(this.#fields.filter(one => one !== index))
-  }
-
-  #setFields(fields: FieldIndex[]): void {
-    this.#fields = fields
-    this.#byField = fields.length > mostInList ? new Map(fields.map(one => [one.field, one])) : undefined
   }
 }
 

@@ -3,8 +3,8 @@ import type { Field } from './field.ts'
 import { allSigns, noSign, Sign, type Signs, shows } from './sign.ts'
 import { gramSizes, hashEdge, hashFolded, hashGram } from './text-hashes.ts'
 
-/** Grams of one piece that a rule may be found by: enough to pick a rare one from. */
-const gramsPerPiece = 48
+/** Windows of one piece that a rule may be found by: enough to pick a rare one from. */
+const windowsPerPiece = 48
 
 export function equalsIgnoreCaseSign(field: Field, ofMember: boolean, text: string): Signs {
   return new Sign(field, ofMember, shows.folded, hashFolded(text), text.length)
@@ -21,15 +21,30 @@ export function suffixSign(field: Field, ofMember: boolean, text: string): Signs
   return new Sign(field, ofMember, shows.suffix, hashEdge(text, text.length, true), text.length)
 }
 
-/** Of a piece that stands somewhere in the text: all its windows of the largest size that fits. */
+/**
+ * Of a piece that stands somewhere in the text: windows of the largest size that fits. Those with the most digits, since
+ * names that teams number differ in those: of rules for 2,000 numbered services, a text then meets 3 instead of 11.
+ */
 export function pieceSigns(field: Field, ofMember: boolean, piece: string): Signs[] {
   const size = gramSizes.find(one => one <= piece.length)
   if (size === undefined) return []
-  const count = Math.min(piece.length - size + 1, gramsPerPiece)
-  return Array.from(
-    { length: count },
-    (_, at) => new Sign(field, ofMember, shows.gram, hashGram(piece, at, size), size),
-  )
+  const count = Math.min(piece.length - size + 1, windowsPerPiece)
+  const digits = Array.from({ length: count }, (_, at) => digitsIn(piece, at, at + size))
+  const most = Math.max(...digits)
+  const signs: Signs[] = []
+  for (let at = 0; at < count; at++) {
+    if (digits[at] === most) signs.push(new Sign(field, ofMember, shows.gram, hashGram(piece, at, size), size))
+  }
+  return signs
+}
+
+function digitsIn(text: string, start: number, end: number): number {
+  let digits = 0
+  for (let at = start; at < end; at++) {
+    const code = text.charCodeAt(at)
+    if (code >= 48 && code <= 57) digits++
+  }
+  return digits
 }
 
 /** Of a text that starts with the first piece, ends with the last, and has the others between them. */
