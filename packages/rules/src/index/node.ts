@@ -70,6 +70,10 @@ export class Node {
     for (let at = 0; at < rest.length; at++) search.consider(rest[at] as Pattern)
   }
 
+  get fieldCount(): number {
+    return [...this.#fields.all()].length
+  }
+
   collect(into: Set<Pattern>): void {
     for (const pattern of this.#rest) into.add(pattern)
     for (const field of this.#fields.all()) for (const bucket of field.buckets()) bucket.collect(into)

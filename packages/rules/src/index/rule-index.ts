@@ -29,11 +29,12 @@ export class RuleIndex {
   }
 
   /** What there is of each kind of thing: all of them 0 when there are no rules. */
-  get extent(): { patterns: number; held: number; clauses: number; facts: number } {
+  get extent(): Readonly<Record<'patterns' | 'held' | 'clauses' | 'facts' | 'fields', number>> {
     const { size, clauses, scope } = this.#patterns
     const held = new Set<Pattern>()
     this.#root.collect(held)
-    return { patterns: size, held: held.size, clauses: clauses.size, facts: scope.factCount }
+    const fields = this.#root.fieldCount
+    return { patterns: size, held: held.size, clauses: clauses.size, facts: scope.factCount, fields }
   }
 
   add(id: string, condition: Condition): void {

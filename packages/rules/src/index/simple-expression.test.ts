@@ -1,0 +1,84 @@
+import fc from 'fast-check'
+import { RE2JS } from 're2js'
+import { describe, expect, it } from 'vitest'
+import { hasPieces, literalPieces } from './literal-pieces.ts'
+import { SimpleExpression } from './simple-expression.ts'
+
+const atoms = [
+  ...['a', 'b', 'ab', '1', ' ', 'é', '-', ':', ']', '.', '.', '.*', '.*a', '\\.', '\\*', '^', '$', '\n', '\\n', '{'],
+  ...['\\d', '\\D', '\\w', '\\S', '\\b', '\\pL', '(?i)', '[[:alpha:]]', '[ab]', '[^a]', '[a-c0-9]', '[\\d-]', '[a-]'],
+  ...['[]a]', '[^]a]', '[^\\w]', '[.*]', '[\\]a]', '[-a]', '[a-\\d]', '[+--]', '[a\\-z]', '[^-a]', '[\\^a]', '[z-a]'],
+]
+const quantifier = fc.oneof(
+  { weight: 2, arbitrary: fc.constant('') },
+  fc.constantFrom('*', '+', '?', '{2}', '{1,2}', '{0}', '{0,1}', '*?', '{1,}', '**', '{2,1}', '{,2}'),
+)
+const pattern = fc.letrec<{ choice: string; sequence: string; atom: string }>(tie => ({
+  atom: fc.oneof(
+    { depthSize: 'small' },
+    { weight: 5, arbitrary: fc.constantFrom(...atoms) },
+    { weight: 2, arbitrary: tie('choice').map(inner => `(${inner})`) },
+    { weight: 1, arbitrary: tie('choice').map(inner => `(?:${inner})`) },
+  ),
+  sequence: fc
+    .array(fc.tuple(tie('atom'), quantifier), { maxLength: 4 })
+    .map(parts => parts.map(part => part.join('')).join('')),
+  choice: fc.array(tie('sequence'), { minLength: 1, maxLength: 3 }).map(ways => ways.join('|')),
+})).choice
+const characters = ['a', 'b', 'c', 'z', '1', ' ', '.', '*', '-', ':', ']', '{', '^', '_', '\n', 'é', '\u00a0', '\u000b']
+const text = fc.array(fc.constantFrom(...characters, '😀', '\ud83d'), { maxLength: 6 }).map(parts => parts.join(''))
+
+function compiled(source: string): RE2JS | undefined {
+  try {
+    return RE2JS.compile(source)
+  } catch {
+    return undefined
+  }
+}
+
+describe('a simple expression', () => {
+  it('says what RE2 says, and its literal pieces stand in all that RE2 matches', { timeout: 600_000 }, () => {
+    let simple = 0
+    fc.assert(
+      fc.property(pattern, fc.array(text, { minLength: 8, maxLength: 8 }), (source, texts) => {
+        const judge = compiled(source)
+        const expression = SimpleExpression.read(source)
+        const ways = literalPieces(source)
+        if (expression !== undefined) simple++
+        if (judge === undefined) expect(expression).toBeUndefined()
+        for (const one of judge === undefined ? [] : texts) {
+          const expected = judge?.testExact(one)
+          if (expression !== undefined) expect(expression.matches(one)).toBe(expected)
+          if (ways !== undefined && expected) expect(ways.some(pieces => hasPieces(one, pieces))).toBe(true)
+        }
+      }),
+      { numRuns: process.env.TOCSIN_TEST_DEEP === '1' ? 300_000 : 6_000 },
+    )
+    expect(simple).toBeGreaterThan(500)
+  })
+
+  it('tries nothing twice, where trying all ways would take for ever', () => {
+    const expression = SimpleExpression.read('(a*)*(a|a)*(.*a.*)*b')
+    const started = performance.now()
+    expect(expression?.matches('a'.repeat(2_000))).toBe(false)
+    expect(performance.now() - started).toBeLessThan(1_000)
+  })
+
+  it.each([
+    [
+      'error (rate|lag) [0-9.]+ .*',
+      [
+        ['error rate ', ' ', ''],
+        ['error lag ', ' ', ''],
+      ],
+    ],
+    ['.*disk.*full', [['', 'disk', 'full']]],
+    ['ab?c', [['a', 'c']]],
+    ['^a\\.b$|c', [['a.b'], ['c']]],
+    ['a(b[cd]|e)f', [['a', 'f']]],
+    ['(?i)abc', undefined],
+    ['a(?i:b)', undefined],
+  ])('%s has the pieces %j', (source, expected) => {
+    expect(literalPieces(source)).toEqual(expected)
+  })
+})
