@@ -4,7 +4,7 @@ import { spread } from './hash.ts'
 const bitsPerKey = 8
 const smallest = 4
 
-/** Sizes are told apart by their last bits, which take the place of as many bits of the hash. */
+/** The last bits of a size take the place of as many bits of the hash. */
 const sizeClasses = 64
 
 const keyOf = (hash: number, size: number) => (spread(hash) & -sizeClasses) | (size & (sizeClasses - 1))
@@ -15,18 +15,15 @@ const keyOf = (hash: number, size: number) => (spread(hash) & -sizeClasses) | (s
  */
 export class HashedTexts<Held> {
   readonly #held = new Map<number, Held>()
-  /** How many keys there are of each class of sizes. */
-  readonly #counts = new Uint32Array(sizeClasses)
   #filter = new Uint32Array(smallest)
-  /** No key was ever longer. */
-  longest = 0
+  /**
+   * The sizes that were ever asked for, ascending. None is taken back: two sizes may come to share a key, so that the
+   * end of a key does not tell which size it was of.
+   */
+  sizes: readonly number[] = []
 
   get size(): number {
     return this.#held.size
-  }
-
-  hasSize(size: number): boolean {
-    return this.#counts[size & (sizeClasses - 1)] !== 0
   }
 
   get(hash: number, size: number): Held | undefined {
@@ -37,27 +34,20 @@ export class HashedTexts<Held> {
 
   set(hash: number, size: number, held: Held): void {
     const key = keyOf(hash, size)
-    if (!this.#held.has(key)) this.#count(size, 1)
     this.#held.set(key, held)
-    if (size > this.longest) this.longest = size
+    if (!this.sizes.includes(size)) this.sizes = [...this.sizes, size].sort((one, other) => one - other)
     if (this.#held.size * bitsPerKey > this.#filter.length * 32) this.#rebuild()
     else this.#mark(key)
   }
 
   delete(hash: number, size: number): void {
-    if (!this.#held.delete(keyOf(hash, size))) return
-    this.#count(size, -1)
+    this.#held.delete(keyOf(hash, size))
     // A bit may stand for several keys, so it stays until there are few enough for a smaller table.
     if (this.#filter.length > smallest && this.#held.size * bitsPerKey < this.#filter.length * 8) this.#rebuild()
   }
 
   all(): Iterable<Held> {
     return this.#held.values()
-  }
-
-  #count(size: number, change: number): void {
-    const at = size & (sizeClasses - 1)
-    this.#counts[at] = (this.#counts[at] as number) + change
   }
 
   #mark(key: number): void {

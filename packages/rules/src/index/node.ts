@@ -9,25 +9,18 @@ import { isKnown, type Sign, type Signs, shows, type Trail } from './sign.ts'
 /** What a sign leads to: one pattern, a few, or a node that tells many apart by their other signs. */
 export type Bucket = Pattern | PatternList | Node
 
-/** A few patterns behind one sign. Never changed: most have two or three, and a list that grows has room to spare. */
-class PatternList {
-  readonly patterns: readonly Pattern[]
-
-  constructor(patterns: readonly Pattern[]) {
-    this.patterns = patterns
-  }
-
+/** A few patterns behind one sign. An array itself rather than with an array in it: one thing less to fetch. */
+class PatternList extends Array<Pattern> {
   get size(): number {
-    return this.patterns.length
+    return this.length
   }
 
   visit(search: Search): void {
-    const { patterns } = this
-    for (let at = 0; at < patterns.length; at++) search.consider(patterns[at] as Pattern)
+    for (let at = 0; at < this.length; at++) search.consider(this[at] as Pattern)
   }
 
   collect(into: Set<Pattern>): void {
-    for (const pattern of this.patterns) into.add(pattern)
+    for (const pattern of this) into.add(pattern)
   }
 }
 
@@ -124,14 +117,14 @@ function openingCost(sign: Sign): number {
 }
 
 function addTo(bucket: Bucket, pattern: Pattern, signs: Signs, trail: Trail): Bucket {
-  if (bucket instanceof Pattern) return new PatternList([bucket, pattern])
+  if (bucket instanceof Pattern) return PatternList.of(bucket, pattern) as PatternList
   if (bucket instanceof Node) {
     bucket.add(pattern, signs, trail)
     return bucket
   }
-  if (bucket.size < mostInList) return new PatternList([...bucket.patterns, pattern])
+  if (bucket.size < mostInList) return PatternList.of(...bucket, pattern) as PatternList
   const node = new Node()
-  for (const one of bucket.patterns) node.add(one, signsOfPattern(one), trail)
+  for (const one of bucket) node.add(one, signsOfPattern(one), trail)
   node.add(pattern, signs, trail)
   return node
 }
@@ -139,7 +132,7 @@ function addTo(bucket: Bucket, pattern: Pattern, signs: Signs, trail: Trail): Bu
 function removeFromBucket(bucket: Bucket, pattern: Pattern, signs: Signs, trail: Trail): Bucket | undefined {
   if (bucket instanceof Pattern) return bucket === pattern ? undefined : bucket
   if (bucket instanceof PatternList) {
-    return bucket.patterns.includes(pattern) ? listOf(bucket.patterns.filter(one => one !== pattern)) : bucket
+    return bucket.includes(pattern) ? listOf([...bucket].filter(one => one !== pattern)) : bucket
   }
   bucket.remove(pattern, signs, trail)
   if (bucket.size > fewestInNode) return bucket
@@ -149,7 +142,7 @@ function removeFromBucket(bucket: Bucket, pattern: Pattern, signs: Signs, trail:
 }
 
 const listOf = (patterns: readonly Pattern[]): Bucket | undefined =>
-  patterns.length > 1 ? new PatternList(patterns) : patterns[0]
+  patterns.length > 1 ? (PatternList.of(...patterns) as PatternList) : patterns[0]
 
 function removeFrom(list: Pattern[], pattern: Pattern): boolean {
   const at = list.indexOf(pattern)

@@ -61,11 +61,13 @@ export class RuleIndex {
   match(alert: object): string[] {
     const search = this.#search
     search.run(this.#root, alert)
-    const ids: string[] = []
+    // As long as it most likely will be: an array that grows by itself takes room for 17.
+    const ids = new Array<string>(search.count)
+    let count = 0
     for (let at = 0; at < search.count; at++) {
       const { rules } = search.matched[at] as Pattern
-      if (typeof rules === 'string') ids.push(rules)
-      else if (rules !== undefined) for (const id of rules) ids.push(id)
+      if (typeof rules === 'string') ids[count++] = rules
+      else for (const id of rules as Set<string>) ids[count++] = id
     }
     return ids
   }

@@ -51,22 +51,28 @@ export class EdgeStore<Held> extends HashedStore<Held> {
 
   #visitStarts(text: string, follower: Follower<Held>): void {
     const { texts } = this
-    const end = Math.min(text.length, texts.longest)
+    const { sizes } = texts
     let hash = hashStart
-    for (let size = 1; size <= end; size++) {
-      hash = extendHash(hash, text.charCodeAt(size - 1))
-      if (texts.hasSize(size)) follow(texts.get(hash, size), follower)
+    let at = 0
+    for (let index = 0; index < sizes.length; index++) {
+      const size = sizes[index] as number
+      if (size > text.length) return
+      for (; at < size; at++) hash = extendHash(hash, text.charCodeAt(at))
+      follow(texts.get(hash, size), follower)
     }
   }
 
   #visitEnds(text: string, follower: Follower<Held>): void {
     const { texts } = this
-    const { length } = text
-    const end = Math.min(length, texts.longest)
+    const { sizes } = texts
+    const last = text.length - 1
     let hash = hashStart
-    for (let size = 1; size <= end; size++) {
-      hash = extendHash(hash, text.charCodeAt(length - size))
-      if (texts.hasSize(size)) follow(texts.get(hash, size), follower)
+    let at = 0
+    for (let index = 0; index < sizes.length; index++) {
+      const size = sizes[index] as number
+      if (size > text.length) return
+      for (; at < size; at++) hash = extendHash(hash, text.charCodeAt(last - at))
+      follow(texts.get(hash, size), follower)
     }
   }
 }
@@ -75,9 +81,10 @@ export class EdgeStore<Held> extends HashedStore<Held> {
 export class GramStore<Held> extends HashedStore<Held> {
   visit(found: unknown, follower: Follower<Held>): void {
     if (typeof found !== 'string') return
-    for (let at = 0; at < gramSizes.length; at++) {
-      const size = gramSizes[at] as number
-      if (this.texts.hasSize(size) && found.length >= size) visitGrams(this.texts, found, size, follower)
+    const { sizes } = this.texts
+    for (let index = 0; index < sizes.length; index++) {
+      const size = sizes[index] as number
+      if (size <= found.length) visitGrams(this.texts, found, size, follower)
     }
   }
 }
@@ -99,7 +106,7 @@ function visitGrams<Held>(texts: HashedTexts<Held>, text: string, size: number, 
 /** Texts in any case, as wholes. */
 export class FoldedStore<Held> extends HashedStore<Held> {
   visit(found: unknown, follower: Follower<Held>): void {
-    if (typeof found !== 'string' || !this.texts.hasSize(found.length)) return
+    if (typeof found !== 'string' || !this.texts.sizes.includes(found.length)) return
     follow(this.texts.get(hashFolded(found), found.length), follower)
   }
 }
