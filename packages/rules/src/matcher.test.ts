@@ -3,21 +3,22 @@ import { describe, expect, it } from 'vitest'
 import { alerts, conditions } from '../test/conditions.ts'
 import { compilePlainly } from '../test/plain-matcher.ts'
 import { createJudge } from './engine.ts'
-import type { Condition } from './language.ts'
-import { createMatcher } from './matcher.ts'
+import { type Condition, limits } from './language.ts'
+import { createMatcher, InvalidConditions } from './matcher.ts'
 
 const deep = process.env.TOCSIN_TEST_DEEP === '1'
 
 const matches = (rule: object, alert: object): boolean => {
-  const matcher = createMatcher()
+  const matcher = createMatcher({ validated: true })
   matcher.add({ id: 'r', conditions: rule })
   return matcher.match(alert).length === 1
 }
 
 const numbered = (rules: readonly object[]) => rules.map((rule, index) => ({ id: `r${index}`, conditions: rule }))
 
+/** What is generated is valid: to check it again would double the time of these tests. */
 function matcherOf(rules: readonly object[]) {
-  const matcher = createMatcher()
+  const matcher = createMatcher({ validated: true })
   for (const rule of numbered(rules)) matcher.add(rule)
   return matcher
 }
@@ -156,15 +157,33 @@ function nested(levels: number): unknown {
 }
 
 describe('add', () => {
-  it('refuses what validation would not have let through, and keeps the rule of before', () => {
-    const matcher = matcherOf([{ all: [] }])
-    const bad = {
-      all: [
-        { fact: 'x', operator: 'equal', value: 1 },
-        { fact: 'x', operator: 'matchez', value: 1 },
-      ],
-    }
-    expect(() => matcher.add({ id: 'r0', conditions: bad })).toThrow('not a validated clause')
-    expect([matcher.size, matcher.match({})]).toEqual([1, ['r0']])
+  const bad = {
+    all: [
+      { fact: 'x', operator: 'equal', value: 1 },
+      { fact: 'x', operator: 'matchez', value: 1 },
+    ],
+  }
+
+  it.each([false, true])(
+    'refuses what cannot be used and keeps the rule of before (validated before: %s)',
+    validated => {
+      const matcher = createMatcher({ validated })
+      matcher.add({ id: 'r0', conditions: { all: [] } })
+      expect(() => matcher.add({ id: 'r0', conditions: bad })).toThrow(/r0|matchez/)
+      expect([matcher.size, matcher.match({})]).toEqual([1, ['r0']])
+    },
+  )
+
+  it('says what is wrong and where', () => {
+    const refuse = () => createMatcher().add({ id: 'r0', conditions: bad })
+    expect(refuse).toThrow(InvalidConditions)
+    expect(refuse).toThrow(
+      expect.objectContaining({ problems: [expect.objectContaining({ pointer: '/all/1/operator' })] }),
+    )
+  })
+
+  it('refuses a rule that would be too costly for everybody', () => {
+    const costly = { any: Array(limits.clauses + 1).fill({ fact: 'x', operator: 'equal', value: 1 }) }
+    expect(() => createMatcher().add({ id: 'r0', conditions: costly })).toThrow(InvalidConditions)
   })
 })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { type Decorator, decoratorNames } from '../src/decorators.ts'
+import { limits } from '../src/language.ts'
 import { fieldName, json, namedJson, object, scalar } from './values.ts'
 
 export interface GeneratedOperator {
@@ -155,7 +156,14 @@ export const clause = withPath(
 )
 
 /** Conditions in every operator, decorator and nesting, all of which validation accepts. */
-export const conditions = grouped(clause)
+export const conditions = grouped(clause).filter(rule => levels(rule) <= limits.depth)
+
+/** At least as many as validation counts: the objects in plain values are counted too. */
+function levels(node: unknown): number {
+  if (typeof node !== 'object' || node === null) return 0
+  const deepest = Math.max(0, ...Object.values(node).map(levels))
+  return Array.isArray(node) ? deepest : deepest + 1
+}
 
 /** Alerts that come near to what the conditions above name. */
 export const alerts: fc.Arbitrary<Record<string, unknown>> = fc

@@ -42,7 +42,7 @@ export class LiveRules {
     snapshot: { version: number; hash: string },
     snapshotRules: readonly SnapshotRule[],
   ): Promise<LiveRules> {
-    const matcher = createMatcher()
+    const matcher = createMatcher({ validated: true })
     const rules = new Map<string, LiveRule>()
     const refused: string[] = []
     for (const [index, { conditions, team_id, notify_resolved, ...named }] of snapshotRules.entries()) {
