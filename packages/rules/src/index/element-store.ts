@@ -5,7 +5,7 @@ import type { Pattern } from './pattern.ts'
 import { signsOfPattern } from './pattern-signs.ts'
 import type { Patterns } from './patterns.ts'
 import { Search } from './search.ts'
-import type { Sign } from './sign.ts'
+import { type Sign, shows } from './sign.ts'
 import type { Follower, SignStore } from './sign-store.ts'
 
 /** A clause with `element`, and what is held for it. */
@@ -16,6 +16,7 @@ interface Element {
 
 /** Finds the clauses that a member of a list fulfils by an index of the same kind, over what they ask of the member. */
 export class ElementStore implements SignStore<Bucket> {
+  readonly shows = shows.element
   readonly #elements = new Map<Pattern, Element>()
   readonly #node = new Node()
   readonly #search: Search

@@ -9,11 +9,7 @@ import { AskedStore, EqualStore, type SignStore, SingleStore } from './sign-stor
 import { TextBoundStore } from './text-bound-store.ts'
 import { EdgeStore, FoldedStore, GramStore } from './text-stores.ts'
 
-/** What is held for the signs of one kind. */
-interface Kind {
-  readonly shows: number
-  readonly store: SignStore<Bucket>
-}
+const none: readonly SignStore<Bucket>[] = []
 
 const showAbsence: ReadonlySet<number> = new Set([shows.absent, shows.unordered, shows.asked])
 
@@ -22,8 +18,8 @@ export class FieldIndex {
   readonly field: Field
   /** Nearly every field has this one, so it has a place of its own, which spares a call. */
   #equal: EqualStore<Bucket> | undefined
-  #kinds: Kind[] = []
-  #memberKinds: Kind[] = []
+  #stores: readonly SignStore<Bucket>[] = none
+  #memberStores: readonly SignStore<Bucket>[] = none
   /** Some signs show when there is no value. */
   seesAbsence = false
 
@@ -32,7 +28,7 @@ export class FieldIndex {
   }
 
   get isEmpty(): boolean {
-    return this.#equal === undefined && this.#kinds.length === 0 && this.#memberKinds.length === 0
+    return this.#equal === undefined && this.#stores.length === 0 && this.#memberStores.length === 0
   }
 
   has(sign: Sign): boolean {
@@ -58,47 +54,47 @@ export class FieldIndex {
     const found = this.field.read()
     if (found === undefined && !this.seesAbsence) return
     if (this.#equal !== undefined) this.#equal.visit(found, search)
-    const kinds = this.#kinds
-    for (let at = 0; at < kinds.length; at++) (kinds[at] as Kind).store.visit(found, search)
-    if (this.#memberKinds.length > 0 && Array.isArray(found)) this.#visitMembers(found, search)
+    const stores = this.#stores
+    for (let at = 0; at < stores.length; at++) (stores[at] as SignStore<Bucket>).visit(found, search)
+    if (this.#memberStores.length > 0 && Array.isArray(found)) this.#visitMembers(found, search)
   }
 
   buckets(): Bucket[] {
-    const kinds = [...this.#kinds, ...this.#memberKinds]
-    return [...(this.#equal?.all() ?? []), ...kinds.flatMap(({ store }) => [...store.all()])]
+    const stores = [...this.#stores, ...this.#memberStores]
+    return [...(this.#equal?.all() ?? []), ...stores.flatMap(store => [...store.all()])]
   }
 
   #visitMembers(members: readonly unknown[], search: Search): void {
-    const kinds = this.#memberKinds
+    const stores = this.#memberStores
     for (let member = 0; member < members.length; member++) {
-      for (let at = 0; at < kinds.length; at++) (kinds[at] as Kind).store.visit(members[member], search)
+      for (let at = 0; at < stores.length; at++) {
+        ;(stores[at] as SignStore<Bucket>).visit(members[member], search)
+      }
     }
   }
 
   #store({ shows: shown, ofMember }: Sign): SignStore<Bucket> | undefined {
     if (shown === shows.equal && !ofMember) return this.#equal
-    const kinds = ofMember ? this.#memberKinds : this.#kinds
-    for (let at = 0; at < kinds.length; at++) if ((kinds[at] as Kind).shows === shown) return (kinds[at] as Kind).store
-    return undefined
+    return (ofMember ? this.#memberStores : this.#stores).find(store => store.shows === shown)
   }
 
   #open({ shows: shown, ofMember }: Sign): SignStore<Bucket> {
     const store = storeFor(shown, this.field)
-    if (ofMember) this.#memberKinds = [...this.#memberKinds, { shows: shown, store }]
+    if (ofMember) this.#memberStores = [...this.#memberStores, store]
     else if (store instanceof EqualStore) this.#equal = store
-    else this.#setKinds([...this.#kinds, { shows: shown, store }])
+    else this.#setStores([...this.#stores, store])
     return store
   }
 
   #close(store: SignStore<Bucket>): void {
     if (store === this.#equal) this.#equal = undefined
-    this.#memberKinds = this.#memberKinds.filter(kind => kind.store !== store)
-    this.#setKinds(this.#kinds.filter(kind => kind.store !== store))
+    this.#memberStores = this.#memberStores.filter(one => one !== store)
+    this.#setStores(this.#stores.filter(one => one !== store))
   }
 
-  #setKinds(kinds: Kind[]): void {
-    this.#kinds = kinds
-    this.seesAbsence = kinds.some(kind => showAbsence.has(kind.shows))
+  #setStores(stores: readonly SignStore<Bucket>[]): void {
+    this.#stores = stores
+    this.seesAbsence = stores.some(store => showAbsence.has(store.shows))
   }
 }
 
@@ -107,14 +103,14 @@ function storeFor(shown: number, field: Field): SignStore<Bucket> {
     case shows.equal:
       return new EqualStore()
     case shows.folded:
-      return new FoldedStore()
+      return new FoldedStore(shown)
     case shows.range:
       return new RangeStore()
     case shows.prefix:
     case shows.suffix:
       return new EdgeStore(shown)
     case shows.gram:
-      return new GramStore()
+      return new GramStore(shown)
     case shows.network:
       return new NetworkStore()
     case shows.textFrom:

@@ -1,5 +1,5 @@
 import { addressesIn, maskWord, networkKey, v4In } from './network-signs.ts'
-import type { Sign } from './sign.ts'
+import { type Sign, shows } from './sign.ts'
 import type { Follower, SignStore } from './sign-store.ts'
 
 /** The networks with a prefix of one length. Prefixes that are numbers are of IPv4, those that are texts of IPv6. */
@@ -10,6 +10,7 @@ interface Networks<Held> {
 
 /** An address is looked up once for each length of prefix that rules name. */
 export class NetworkStore<Held> implements SignStore<Held> {
+  readonly shows = shows.network
   readonly #byLength: Networks<Held>[] = []
 
   get isEmpty(): boolean {

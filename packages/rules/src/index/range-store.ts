@@ -1,5 +1,5 @@
 import { orderedNumber } from './range-signs.ts'
-import type { Sign } from './sign.ts'
+import { type Sign, shows } from './sign.ts'
 import type { Follower, SignStore } from './sign-store.ts'
 
 /** One range that rules ask for, and all below it. */
@@ -38,6 +38,7 @@ class Interval<Held> {
 
 /** Finds all ranges that a number lies in, in a time that depends on how many those are rather than on how many there are. */
 export class RangeStore<Held> implements SignStore<Held> {
+  readonly shows = shows.range
   #root: Interval<Held> | undefined
   #rank = 1
 

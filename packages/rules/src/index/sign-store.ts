@@ -8,6 +8,8 @@ export interface Follower<Held> {
 
 /** What is held for signs of one kind, of one field or of the members of its list. */
 export interface SignStore<Held> {
+  /** Which kind. */
+  readonly shows: number
   readonly isEmpty: boolean
   get(sign: Sign): Held | undefined
   set(sign: Sign, held: Held): void
@@ -26,10 +28,12 @@ const isShown: ReadonlyMap<number, (found: unknown) => boolean> = new Map([
 ])
 
 export class SingleStore<Held> implements SignStore<Held> {
+  readonly shows: number
   readonly #isShown: (found: unknown) => boolean
   #held: Held | undefined
 
   constructor(shown: number) {
+    this.shows = shown
     this.#isShown = isShown.get(shown) as (found: unknown) => boolean
   }
 
@@ -59,6 +63,7 @@ export class SingleStore<Held> implements SignStore<Held> {
 }
 
 export class EqualStore<Held> implements SignStore<Held> {
+  readonly shows = shows.equal
   readonly #held = new Map<unknown, Held>()
 
   get isEmpty(): boolean {
@@ -91,6 +96,7 @@ export class EqualStore<Held> implements SignStore<Held> {
 
 /** For signs that are the holding of a clause: each is asked. */
 export class AskedStore<Held> implements SignStore<Held> {
+  readonly shows = shows.asked
   readonly #positions = new Map<unknown, number>()
   readonly #clauses: { holds(): boolean }[] = []
   readonly #held: Held[] = []

@@ -3,11 +3,13 @@ import type { Follower, SignStore } from './sign-store.ts'
 
 /** Bounds that are texts, in order. Texts are compared by their letters, as the engine does. */
 export class TextBoundStore<Held> implements SignStore<Held> {
+  readonly shows: number
   readonly #isFrom: boolean
   readonly #bounds: string[] = []
   readonly #held: Held[] = []
 
   constructor(shown: number) {
+    this.shows = shown
     this.#isFrom = shown === shows.textFrom
   }
 

@@ -5,7 +5,12 @@ import type { Follower, SignStore } from './sign-store.ts'
 import { gramSizes, hashFolded, leaveGram, oldestWeight, rollGram } from './text-hashes.ts'
 
 abstract class HashedStore<Held> implements SignStore<Held> {
+  readonly shows: number
   protected readonly texts = new HashedTexts<Held>()
+
+  constructor(shown: number) {
+    this.shows = shown
+  }
 
   get isEmpty(): boolean {
     return this.texts.size === 0
@@ -39,7 +44,7 @@ export class EdgeStore<Held> extends HashedStore<Held> {
   readonly #isEnd: boolean
 
   constructor(shown: number) {
-    super()
+    super(shown)
     this.#isEnd = shown === shows.suffix
   }
 
