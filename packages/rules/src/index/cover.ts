@@ -6,17 +6,38 @@ export interface Cover {
   readonly signs: readonly Sign[]
 }
 
+/**
+ * Each node on the way may find a rule by several signs, and each of those leads to a node of its own. Rules are held in
+ * no more places than this, or than the signs of one of their conditions: two lists of 5,000 values would make it
+ * 25,000,000.
+ */
+const mostPlaces = 64
+
 /** The cheapest way to find a rule by its signs. Undefined if there is none that the trail does not know already. */
 export function cheapestCover(
   signs: Signs,
   trail: Trail | undefined,
   costOf: (sign: Sign) => number,
 ): Cover | undefined {
-  if (signs instanceof Sign) return isKnown(signs, trail) ? undefined : { cost: costOf(signs), signs: [signs] }
+  const most = trail === undefined ? Number.POSITIVE_INFINITY : Math.max(1, mostPlaces / trail.places)
+  return coverOf(signs, { trail, most, costOf })
+}
+
+interface Choice {
+  readonly trail: Trail | undefined
+  /** Signs that a cover may have. */
+  readonly most: number
+  readonly costOf: (sign: Sign) => number
+}
+
+function coverOf(signs: Signs, choice: Choice): Cover | undefined {
+  if (signs instanceof Sign) {
+    return isKnown(signs, choice.trail) ? undefined : { cost: choice.costOf(signs), signs: [signs] }
+  }
   if (!signs.isAny) {
     let best: Cover | undefined
     for (const inner of signs.signs) {
-      const cover = cheapestCover(inner, trail, costOf)
+      const cover = coverOf(inner, choice)
       if (cover !== undefined && (best === undefined || cover.cost < best.cost)) best = cover
     }
     return best
@@ -24,8 +45,8 @@ export function cheapestCover(
   let cost = 0
   const all: Sign[] = []
   for (const inner of signs.signs) {
-    const cover = cheapestCover(inner, trail, costOf)
-    if (cover === undefined) return undefined
+    const cover = coverOf(inner, choice)
+    if (cover === undefined || all.length + cover.signs.length > choice.most) return undefined
     cost += cover.cost
     all.push(...cover.signs)
   }

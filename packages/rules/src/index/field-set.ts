@@ -10,6 +10,14 @@ export class FieldSet {
   #indexes: readonly FieldIndex[] = []
   #wide: WideFieldSet | undefined
 
+  get size(): number {
+    return this.#wide?.size ?? this.#indexes.length
+  }
+
+  get isEmpty(): boolean {
+    return this.size === 0
+  }
+
   get(field: Field): FieldIndex | undefined {
     if (this.#wide !== undefined) return this.#wide.get(field)
     const indexes = this.#indexes

@@ -44,16 +44,23 @@ export class Node {
   add(pattern: Pattern, signs: Signs, trail?: Trail): void {
     this.size++
     const cover = cheapestCover(signs, trail, sign => this.#costOf(sign))
-    if (cover === undefined) this.#rest.push(pattern)
-    else for (const sign of withoutRepeats(cover.signs)) this.#hold(pattern, signs, sign, trail)
+    if (cover === undefined) {
+      this.#rest.push(pattern)
+      return
+    }
+    const found = withoutRepeats(cover.signs)
+    const places = (trail?.places ?? 1) * found.length
+    for (const sign of found) this.#hold(pattern, signs, { sign, places, before: trail })
   }
 
   /** Looks behind every sign that the pattern has: which of them it is held for depends on what was known then. */
   remove(pattern: Pattern, signs: Signs, trail?: Trail): void {
     let isFound = removeFrom(this.#rest, pattern)
-    forEachSign(signs, sign => {
-      if (!isKnown(sign, trail) && this.#release(pattern, signs, sign, trail)) isFound = true
-    })
+    if (!isFound && !this.#fields.isEmpty) {
+      forEachSign(signs, sign => {
+        if (!isKnown(sign, trail) && this.#release(pattern, signs, sign, trail)) isFound = true
+      })
+    }
     if (isFound) this.size--
   }
 
@@ -64,7 +71,7 @@ export class Node {
   }
 
   get fieldCount(): number {
-    return [...this.#fields.all()].length
+    return this.#fields.size
   }
 
   collect(into: Set<Pattern>): void {
@@ -72,14 +79,15 @@ export class Node {
     for (const field of this.#fields.all()) for (const bucket of field.buckets()) bucket.collect(into)
   }
 
-  #hold(pattern: Pattern, signs: Signs, sign: Sign, trail: Trail | undefined): void {
+  #hold(pattern: Pattern, signs: Signs, trail: Trail): void {
+    const { sign } = trail
     let index = this.#fields.get(sign.field)
     if (index === undefined) {
       index = new FieldIndex(sign.field)
       this.#fields.add(index)
     }
     const bucket = index.get(sign)
-    const next = bucket === undefined ? pattern : addTo(bucket, pattern, signs, { sign, before: trail })
+    const next = bucket === undefined ? pattern : addTo(bucket, pattern, signs, trail)
     if (next === bucket) return
     index.set(sign, next)
     this.#fields.update(index)
@@ -90,7 +98,7 @@ export class Node {
     const bucket = index?.get(sign)
     if (index === undefined || bucket === undefined) return false
     const before = bucket.size
-    const next = removeFromBucket(bucket, pattern, signs, { sign, before: trail })
+    const next = removeFromBucket(bucket, pattern, signs, { sign, places: 1, before: trail })
     if (next !== undefined) {
       if (next !== bucket) index.set(sign, next)
       return next.size < before

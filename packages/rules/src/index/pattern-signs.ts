@@ -5,7 +5,21 @@ import type { Part, Pattern } from './pattern.ts'
 import { rangeSign } from './range-signs.ts'
 import { allSigns, anySign, Sign, type Signs, shows } from './sign.ts'
 
-export const signsOfPattern = (pattern: Pattern): Signs => signsOfParts(pattern.parts, false)
+/**
+ * The signs of the last few patterns. When many signs of a few patterns become crowded at once, as those of lists of
+ * thousands of values do, each of them asks for the same few again.
+ */
+const recent = new Map<Pattern, Signs>()
+const mostRecent = 16
+
+export function signsOfPattern(pattern: Pattern): Signs {
+  const known = recent.get(pattern)
+  if (known !== undefined) return known
+  const signs = signsOfParts(pattern.parts, false)
+  for (const oldest of recent.size < mostRecent ? [] : recent.keys().take(1)) recent.delete(oldest)
+  recent.set(pattern, signs)
+  return signs
+}
 
 function signsOfParts(parts: readonly Part[], isAny: boolean): Signs {
   const signs = parts.map(part => (part instanceof Clause ? signsOf(part) : signsOfParts(part.parts, part.isAny)))

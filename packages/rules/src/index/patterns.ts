@@ -68,6 +68,7 @@ export class Patterns {
       if (text.inner !== undefined) {
         field.members ??= new Patterns()
         clause.inner = new Pattern(field.members.#parts(text.inner), hash)
+        field.members.#shared.add(clause.inner)
       }
       this.clauses.add(clause)
     } else this.scope.release(field)
@@ -88,7 +89,7 @@ export class Patterns {
     const { field, inner } = clause
     this.clauses.delete(clause)
     field.namedValues -= namedValues(clause)
-    if (inner !== undefined && field.members !== undefined) field.members.#releaseParts(inner.parts)
+    if (inner !== undefined && field.members !== undefined) field.members.release(inner)
     this.scope.release(field)
   }
 }

@@ -4,7 +4,15 @@ import { alerts, conditions } from '../../test/conditions.ts'
 import { compilePlainly } from '../../test/plain-matcher.ts'
 import { singleKinds } from '../../test/single-kinds.ts'
 import type { Condition } from '../language.ts'
+import type { Clause } from './clause.ts'
+import type { Field } from './field.ts'
+import { Node } from './node.ts'
+import { normalParts } from './normal-form.ts'
+import type { Part } from './pattern.ts'
+import { signsOfPattern } from './pattern-signs.ts'
+import { Patterns } from './patterns.ts'
 import { RuleIndex } from './rule-index.ts'
+import { Search } from './search.ts'
 
 const deep = process.env.TOCSIN_TEST_DEEP === '1'
 const nothing = { patterns: 0, held: 0, clauses: 0, facts: 0, fields: 0 }
@@ -75,6 +83,64 @@ describe('adding and removing', () => {
     expect(index.extent).toEqual(nothing)
   })
 })
+
+describe('what grows', () => {
+  it('a rule with three lists is held once for each value of one of them, not for each combination', () => {
+    const index = new RuleIndex()
+    const values = (name: string, count: number) => Array.from({ length: count }, (_, number) => `${name}${number}`)
+    const lists = (team: number) =>
+      ['a', 'b', 'c'].map(fact => ({ fact, operator: 'in', value: [...values(fact, 1_000), `x${team}`] }))
+    const started = performance.now()
+    for (let team = 0; team < 40; team++) index.add(`r${team}`, { all: lists(team) })
+    expect(index.match({ a: 'a7', b: 'b8', c: 'x9' })).toEqual(['r9'])
+    for (let team = 0; team < 40; team++) index.remove(`r${team}`)
+    // 0.3 s; it was a minute when each list was looked up behind each value of another.
+    expect(performance.now() - started).toBeLessThan(5_000)
+    expect(index.extent).toEqual(nothing)
+  })
+
+  it('an alert with fields that thousands of rules name is looked at by its own fields', () => {
+    const index = new RuleIndex()
+    for (let team = 0; team < 5_000; team++) {
+      index.add(`r${team}`, { all: [{ fact: 'context', path: `$.of_team_${team}`, operator: 'equal', value: team }] })
+    }
+    index.add('absent', { all: [{ fact: 'context', path: '$.of_team_7', operator: 'exists', value: false }] })
+    index.add('all', { all: [{ fact: 'context', path: '$.any', operator: 'equal', value: 'scalar' }] })
+    expect(index.match({ context: { of_team_7: 7, of_team_8: 7 } })).toEqual(['r7'])
+    expect(index.match({ context: { of_team_8: 8, other: 1 } }).sort()).toEqual(['absent', 'r8'])
+    expect(index.match({ context: 'scalar' })).toEqual(['all'])
+  })
+})
+
+describe('the numbers of alerts', () => {
+  it.each([3, 2, 1, 0])('may begin again, %i alerts from now, and no verdict of long ago comes back', left => {
+    const patterns = new Patterns()
+    const search = new Search(patterns)
+    const node = new Node()
+    const element = { all: [{ field: 'n', operator: 'greaterThan', value: 1 }] }
+    const condition = { any: [clauseOf('source', 'wildcard', 'a*b*'), clauseOf('list', 'element', element)] }
+    const { pattern } = patterns.share(normalParts(condition))
+    node.add(pattern, signsOfPattern(pattern))
+    const holds = (alert: object) => {
+      search.run(node, alert)
+      return search.count === 1
+    }
+    const [yes, no, other] = [{ source: 'a-b-' }, { source: 'a-c' }, { list: [{ n: 2 }] }]
+    const verdicts = () => [holds(yes), holds(no), holds(other), holds({ list: [{ n: 1 }] })]
+    expect(verdicts()).toEqual([true, false, true, false])
+    const { members } = pattern.parts
+      .flatMap(part => ('parts' in part ? part.parts : []))
+      .map(fieldOf)
+      .find(isList) as Field
+    patterns.scope.epoch = 2 ** 30 - left
+    ;(members as Patterns).scope.epoch = 2 ** 30 - left
+    for (let round = 0; round < 4; round++) expect(verdicts()).toEqual([true, false, true, false])
+  })
+})
+
+const clauseOf = (fact: string, operator: string, value: unknown) => ({ fact, operator, value })
+const fieldOf = (part: Part) => (part as Clause).field
+const isList = (field: Field) => field.name === 'list'
 
 describe('rules of one kind only', () => {
   const rulesOfAKind = 3_000

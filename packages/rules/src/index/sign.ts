@@ -86,6 +86,8 @@ export const noSign: SignGroup = anySign([])
 /** The signs that have been followed to some place of the index, the last one first. */
 export interface Trail {
   readonly sign: Sign
+  /** In how many places the pattern is held by now, at the least. */
+  readonly places: number
   readonly before: Trail | undefined
 }
 
