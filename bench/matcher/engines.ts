@@ -28,7 +28,7 @@ function parseAlone(): NodeEngine {
 }
 
 function tocsin(): NodeEngine {
-  const matcher = createMatcher()
+  const matcher = createMatcher({ validated: true }) // as the evaluator has it
   return {
     add: (id, conditions) => matcher.add({ id, conditions: JSON.parse(conditions) }),
     match: alert => matcher.match(JSON.parse(alert)),
