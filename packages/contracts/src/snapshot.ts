@@ -9,13 +9,27 @@ export const snapshotRuleSchema = matchedRuleSchema.extend({
   notify_resolved: z.boolean(),
 })
 
-/** What `snapshot:current` points readers to. `hash` is the SHA-256 of the body, checked on reading. */
+const count = z.number().int().nonnegative()
+
+/** `hash` names the chunk, and is of the text that is in it; `bytes` is what it takes in Redis, compressed. */
+export const chunkEntrySchema = z.object({ hash: z.string(), rules: count, bytes: count })
+
+/**
+ * All rules at one version: which chunks they are in. A chunk without rules is an entry with an empty hash, and has no
+ * key. `hash` is of the hashes of the chunks: equal ones mean equal rules.
+ */
 export const manifestSchema = z.object({
   version: z.number().int(),
+  /** The fencing token of the leader that built it. */
+  token: z.number().int(),
   hash: z.string(),
-  rules: z.number().int(),
+  rules: count,
   built_at: timestamp,
+  /** When the oldest of the changes was made that this version is the first to hold; null when there is none. */
+  oldest_change_at: timestamp.nullable(),
+  chunks: z.array(chunkEntrySchema).min(1),
 })
 
 export type SnapshotRule = z.infer<typeof snapshotRuleSchema>
+export type ChunkEntry = z.infer<typeof chunkEntrySchema>
 export type Manifest = z.infer<typeof manifestSchema>

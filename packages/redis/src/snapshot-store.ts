@@ -1,121 +1,188 @@
-import { createHash } from 'node:crypto'
-import { type Manifest, manifestSchema, type SnapshotRule, snapshotRuleSchema } from '@tocsin/contracts/snapshot'
+import { type Manifest, manifestSchema } from '@tocsin/contracts/snapshot'
 import { AppError, messageOf } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
-import { z } from 'zod'
 import { type Redis, rethrowRedis } from './connection.ts'
+import { badSnapshot, hashOfChunks, type PackedChunk, unpackChunk } from './snapshot-chunk.ts'
 
 /**
- * Readers see whole snapshots only. A body lies under a key of its own version and is never changed; what readers
- * follow is the manifest in `snapshot:current`, and swapping that one key is the only step that anybody can see.
+ * Readers see whole snapshots only. Chunks lie under keys that are named by what is in them and never change; what
+ * readers follow is the hash `snapshot:current` with the manifest, and replacing that is the only step that anybody can
+ * see. A chunk that no manifest names any more stays for a while, for readers that have just read the one before.
  */
-export interface Snapshot {
+export const chunkGraceMs = 10_000
+
+export type SwapOutcome =
+  | { outcome: 'published' }
+  /** Redis holds nothing. It was flushed, and with it went what an older leader would be refused by. */
+  | { outcome: 'empty' }
+  /** Redis holds a version or a token that is not below ours. */
+  | { outcome: 'older'; version: number; token: number }
+  /** Redis holds another manifest than the one that we replace. */
+  | { outcome: 'moved'; version: number }
+  /** A chunk is gone that the manifest needs. */
+  | { outcome: 'lost' }
+
+export interface Swap {
   manifest: Manifest
-  rules: SnapshotRule[]
-}
-
-/** The rules as they are stored. The same rules in the same order always give the same hash. */
-export interface SnapshotBody {
-  text: string
-  hash: string
-  rules: number
-}
-
-export type PublishOutcome = { published: true } | { published: false; current_version: number }
-
-/**
- * How long a body stays that no manifest names: one that a newer replaced, which a reader may be about to fetch, and
- * one that was never swapped in because its writer died. A reader needs milliseconds between manifest and body (at
- * most a command's time-out of 5 s), and every second costs memory: a writer with 100,000 rules leaves 30 MB a swap.
- */
-export const bodyGraceMs = 10_000
-
-/** Bodies are large: reading one again and again because writers are quick must come to an end. */
-const readAttempts = 3
-
-export function encodeSnapshot(rules: readonly SnapshotRule[]): SnapshotBody {
-  const text = JSON.stringify(rules)
-  return { text, hash: sha256(text), rules: rules.length }
+  /** What it replaces; undefined: nothing. */
+  base: Manifest | undefined
+  /** That nobody else leads was asked after Redis was found empty. */
+  isConfirmed: boolean
 }
 
 /**
- * Swaps the pointer, unless it is there already or further on. Versions come from Postgres, so they are the fencing
- * token too: a writer that slept through another's turn is told so here. A pointer that cannot be read counts as none.
+ * KEYS: current, then the chunks of the manifest that its base does not have, then those of the base that it does not
+ * have. A current that cannot be read counts as none.
  */
 const swap = `
-local current = redis.call('GET', KEYS[1])
-local readable, manifest = pcall(cjson.decode, current or 'null')
-local old = readable and type(manifest) == 'table' and tonumber(manifest.version) or nil
-if old and old >= tonumber(ARGV[2]) then return {'older', string.format('%.0f', old)} end
-if redis.call('EXISTS', KEYS[2]) == 0 then return {'no body'} end
-redis.call('PERSIST', KEYS[2])
-redis.call('SET', KEYS[1], ARGV[1])
-if old then redis.call('PEXPIRE', ARGV[3] .. string.format('%.0f', old), ARGV[4]) end
-redis.call('PUBLISH', ARGV[5], ARGV[2])
+local version, token, base = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local added, grace = tonumber(ARGV[5]), ARGV[6]
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= 'hash' then redis.call('DEL', KEYS[1]) end
+local held = redis.call('HMGET', KEYS[1], 'version', 'token')
+local heldVersion, heldToken = tonumber(held[1]), tonumber(held[2])
+if heldVersion and heldToken then
+  if heldToken > token or heldVersion >= version then
+    return {'older', string.format('%.0f', heldVersion), string.format('%.0f', heldToken)}
+  end
+  if heldVersion ~= base then return {'moved', string.format('%.0f', heldVersion)} end
+elseif ARGV[7] ~= 'confirmed' then
+  return {'empty'}
+end
+for i = 2, added + 1 do
+  if redis.call('EXISTS', KEYS[i]) == 0 then return {'lost'} end
+end
+for i = 2, added + 1 do redis.call('PERSIST', KEYS[i]) end
+redis.call('HSET', KEYS[1], 'version', ARGV[2], 'token', ARGV[3], 'manifest', ARGV[1])
+for i = added + 2, #KEYS do redis.call('PEXPIRE', KEYS[i], grace) end
+redis.call('PUBLISH', ARGV[8], ARGV[2])
 return {'published'}
 `
 
-/** Body first, pointer second. False when Redis holds this version or a newer one: then nothing was changed. */
-export async function publishSnapshot(
+/** Replaces the base, if that is still there, and nothing newer, and every chunk of the manifest. */
+export async function swapManifest(
   redis: Redis,
   prefix: string,
-  version: number,
-  body: SnapshotBody,
-  builtAt = new Date(),
-): Promise<PublishOutcome> {
-  const manifest: Manifest = { version, hash: body.hash, rules: body.rules, built_at: builtAt.toISOString() }
-  const keys = [currentKey(prefix), bodyKey(prefix, version)]
-  const args = [JSON.stringify(manifest), String(version), bodyKey(prefix, ''), String(bodyGraceMs), channel(prefix)]
-  try {
-    await redis.set(bodyKey(prefix, version), body.text, 'PX', bodyGraceMs)
-    const [outcome, current] = (await redis.eval(swap, keys.length, ...keys, ...args)) as [string, string?]
-    if (outcome === 'published') return { published: true }
-    if (outcome === 'older') return { published: false, current_version: Number(current) }
-  } catch (error) {
-    rethrowRedis(error)
-  }
-  throw new AppError('snapshot_lost', `Redis lost the body of snapshot ${version} before it was swapped in`, {
-    retryable: true,
-  })
-}
-
-/** What readers are pointed to; undefined when there is nothing, which a flushed Redis and a new one have in common. */
-export async function readManifest(redis: Redis, prefix: string): Promise<Manifest | undefined> {
-  const text = await redis.get(currentKey(prefix)).catch(rethrowRedis)
-  return text === null ? undefined : parse(manifestSchema, text, 'the manifest of the current snapshot')
+  { manifest, base, isConfirmed }: Swap,
+): Promise<SwapOutcome> {
+  const before = chunkHashes(base)
+  const after = chunkHashes(manifest)
+  const added = [...after.difference(before)].map(hash => chunkKey(prefix, hash))
+  const removed = [...before.difference(after)].map(hash => chunkKey(prefix, hash))
+  const keys = [currentKey(prefix), ...added, ...removed]
+  const { version, token } = manifest
+  const args = [JSON.stringify(manifest), version, token, base?.version ?? -1, added.length, chunkGraceMs]
+  const rest = [isConfirmed ? 'confirmed' : '', channel(prefix)]
+  const answer = (await redis.eval(swap, keys.length, ...keys, ...args, ...rest).catch(rethrowRedis)) as string[]
+  const [outcome, heldVersion, heldToken] = answer
+  return { outcome, version: Number(heldVersion), token: Number(heldToken) } as SwapOutcome
 }
 
 /**
- * For the writer: the manifest of a snapshot that readers can load, or undefined when there is something to repair.
- * That the body is there is looked at every time (a Redis short of memory may have evicted it), its bytes when asked.
+ * Puts chunks where the swap will look for them. They expire unless a swap keeps them, so a writer that dies leaves
+ * nothing. NX, because an older leader that wakes up may write a chunk that the snapshot of its successor has: it must
+ * not give it an end. One that is about to expire may be gone before the swap, which then says `lost`.
  */
-export async function findIntactManifest(
-  redis: Redis,
-  prefix: string,
-  { readBody = false } = {},
-): Promise<Manifest | undefined> {
-  const text = await redis.get(currentKey(prefix)).catch(rethrowRedis)
-  const manifest = manifestSchema.safeParse(parseJson(text)).data
-  if (manifest === undefined) return undefined
-  const key = bodyKey(prefix, manifest.version)
-  const intact = readBody
-    ? sha256((await redis.get(key).catch(rethrowRedis)) ?? '') === manifest.hash
-    : (await redis.exists(key).catch(rethrowRedis)) === 1
-  return intact ? manifest : undefined
+export async function writeChunks(redis: Redis, prefix: string, chunks: readonly PackedChunk[]): Promise<void> {
+  const pipeline = redis.pipeline()
+  for (const { entry, packed } of chunks) {
+    if (packed !== undefined) pipeline.set(chunkKey(prefix, entry.hash), packed, 'PX', chunkGraceMs, 'NX')
+  }
+  await execute(pipeline)
 }
 
-/** The current snapshot, whole and checked, or an error: never a part of one. */
-export async function readSnapshot(redis: Redis, prefix: string): Promise<Snapshot | undefined> {
-  for (let attempt = 1; ; attempt++) {
-    const manifest = await readManifest(redis, prefix)
-    if (manifest === undefined) return undefined
-    const text = await redis.get(bodyKey(prefix, manifest.version)).catch(rethrowRedis)
-    if (text !== null) return { manifest, rules: checkedRules(manifest, text) }
-    // Replaced so long ago that it expired between the two reads: there is a newer one. Or Redis was flushed in between.
-    if (attempt === readAttempts) {
-      throw badSnapshot(`snapshot ${manifest.version} has a manifest but no body`)
-    }
+/** For chunks of the current snapshot that are gone or damaged: as they should be, and for good. */
+export async function restoreChunks(redis: Redis, prefix: string, chunks: readonly PackedChunk[]): Promise<void> {
+  const pipeline = redis.pipeline()
+  for (const { entry, packed } of chunks) {
+    if (packed !== undefined) pipeline.set(chunkKey(prefix, entry.hash), packed)
   }
+  await execute(pipeline)
+}
+
+async function execute(pipeline: ReturnType<Redis['pipeline']>): Promise<void> {
+  const results = await pipeline.exec().catch(rethrowRedis)
+  const failed = results?.find(([error]) => error !== null)
+  if (failed) rethrowRedis(failed[0])
+}
+
+/** Cheap: asked every second by every reader. Undefined when there is none, as in a Redis that is new or was flushed. */
+export async function readVersion(redis: Redis, prefix: string): Promise<number | undefined> {
+  const version = await readField(redis, prefix, 'version')
+  return version === null ? undefined : Number(version)
+}
+
+/** What readers are pointed to, whole and checked, or an error. */
+export async function readManifest(redis: Redis, prefix: string): Promise<Manifest | undefined> {
+  const text = await readField(redis, prefix, 'manifest')
+  if (text === null) return undefined
+  let manifest: Manifest
+  try {
+    manifest = manifestSchema.parse(JSON.parse(text))
+  } catch (error) {
+    throw badSnapshot(`the manifest of the current snapshot cannot be read: ${messageOf(error)}`, error)
+  }
+  if (hashOfChunks(manifest.chunks) !== manifest.hash) {
+    throw badSnapshot(`the manifest of snapshot ${manifest.version} is not what was written`)
+  }
+  return manifest
+}
+
+/** Something else under our key is a bad snapshot and not a Redis that is away. */
+async function readField(redis: Redis, prefix: string, field: string): Promise<string | null> {
+  try {
+    return await redis.hget(currentKey(prefix), field)
+  } catch (error) {
+    if (messageOf(error).startsWith('WRONGTYPE')) throw badSnapshot('snapshot:current is no snapshot', error)
+    return rethrowRedis(error)
+  }
+}
+
+/** So many at a time: an answer of a few MB, whatever the size of the snapshot. */
+const chunksPerRead = 32
+
+/** The texts of these chunks by hash, each verified, or an error: never a part of them. */
+export async function readChunks(
+  redis: Redis,
+  prefix: string,
+  hashes: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const texts = new Map<string, string>()
+  for (let from = 0; from < hashes.length; from += chunksPerRead) {
+    const some = hashes.slice(from, from + chunksPerRead)
+    const packed = await redis.mgetBuffer(some.map(hash => chunkKey(prefix, hash))).catch(rethrowRedis)
+    const unpacked = await Promise.all(some.map((hash, at) => unpack(hash, packed[at] ?? null)))
+    for (const [at, hash] of some.entries()) texts.set(hash, unpacked[at] as string)
+  }
+  return texts
+}
+
+function unpack(hash: string, packed: Buffer | null): Promise<string> {
+  if (packed === null) throw new AppError('chunk_gone', `chunk ${hash} is not there`, { retryable: true })
+  return unpackChunk(hash, packed)
+}
+
+/** The chunks of the manifest that have no key. A Redis short of memory may have evicted some. */
+export async function missingChunks(redis: Redis, prefix: string, manifest: Manifest): Promise<string[]> {
+  const hashes = [...chunkHashes(manifest)]
+  if (hashes.length === 0) return []
+  const keys = hashes.map(hash => chunkKey(prefix, hash))
+  if ((await redis.exists(...keys).catch(rethrowRedis)) === keys.length) return []
+  const present = await Promise.all(keys.map(key => redis.exists(key))).catch(rethrowRedis)
+  return hashes.filter((_, at) => present[at] === 0)
+}
+
+/** Chunks that stay although no manifest names them: a flush or a restored Redis took the manifest that knew of them. */
+export async function expireStrayChunks(redis: Redis, prefix: string, manifest: Manifest): Promise<number> {
+  const known = new Set([...chunkHashes(manifest)].map(hash => chunkKey(prefix, hash)))
+  let strays = 0
+  for await (const keys of redis.scanStream({ match: `${chunkKey(prefix, '')}*`, count: 1_000 })) {
+    const unknown = (keys as string[]).filter(key => !known.has(key))
+    // NX: those that expire already keep their time.
+    const set = await Promise.all(unknown.map(key => redis.pexpire(key, chunkGraceMs, 'NX'))).catch(rethrowRedis)
+    strays += set.filter(one => one === 1).length
+  }
+  return strays
 }
 
 /**
@@ -137,36 +204,10 @@ export function subscribeToSnapshots(redis: Redis, prefix: string, log: Logger, 
   if (redis.status === 'ready') void subscribe()
 }
 
-const rulesSchema = z.array(snapshotRuleSchema)
-
-function checkedRules(manifest: Manifest, text: string): SnapshotRule[] {
-  if (sha256(text) !== manifest.hash)
-    throw badSnapshot(`the body of snapshot ${manifest.version} is not what was written`)
-  return parse(rulesSchema, text, `snapshot ${manifest.version}`)
+function chunkHashes(manifest: Manifest | undefined): ReadonlySet<string> {
+  return new Set(manifest?.chunks.map(chunk => chunk.hash).filter(hash => hash !== ''))
 }
 
-function parse<Schema extends z.ZodType>(schema: Schema, text: string, what: string): z.infer<Schema> {
-  try {
-    return schema.parse(JSON.parse(text))
-  } catch (error) {
-    throw badSnapshot(`${what} cannot be read: ${messageOf(error)}`, error)
-  }
-}
-
-function parseJson(text: string | null): unknown {
-  try {
-    return JSON.parse(text ?? 'null')
-  } catch {
-    return undefined
-  }
-}
-
-/** Retryable: the rule-updater compares Redis with Postgres all the time and puts a good one in its place. */
-function badSnapshot(message: string, cause?: unknown): AppError {
-  return new AppError('bad_snapshot', message, { retryable: true, cause })
-}
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const currentKey = (prefix: string) => `${prefix}snapshot:current`
-const bodyKey = (prefix: string, version: number | '') => `${prefix}snapshot:${version}`
+const chunkKey = (prefix: string, hash: string) => `${prefix}snapshot:chunk:${hash}`
 const channel = (prefix: string) => `${prefix}snapshot`
