@@ -23,10 +23,13 @@ CREATE TABLE rule_versions (
 -- What the next snapshot is for. Nearly always empty, so asking ten times a second costs nothing.
 CREATE INDEX rule_versions_waiting ON rule_versions (rule_id) WHERE snapshot_version IS NULL;
 
-INSERT INTO rule_versions (rule_id, version, team_id, action, changed_at, definition)
+-- Rules keep their stamps: without them the first snapshot afterwards would stamp every rule anew, and tell of changes
+-- that waited for years.
+INSERT INTO rule_versions (rule_id, version, team_id, action, changed_at, definition, snapshot_version, snapshot_at)
 SELECT rule_id, version, team_id, CASE version WHEN 1 THEN 'created' ELSE 'updated' END, updated_at,
        jsonb_build_object('name', name, 'conditions', conditions, 'shorthand', shorthand, 'endpoints', endpoint_ids,
-                          'enabled', enabled, 'notify_resolved', notify_resolved)
+                          'enabled', enabled, 'notify_resolved', notify_resolved),
+       snapshot_version, CASE WHEN snapshot_version IS NOT NULL THEN updated_at END
   FROM rules;
 
 -- Who builds snapshots, until when, and the last version that was drawn: one row. The clock is Postgres's alone. Token
