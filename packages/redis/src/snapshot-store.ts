@@ -172,15 +172,37 @@ export async function missingChunks(redis: Redis, prefix: string, manifest: Mani
   return hashes.filter((_, at) => present[at] === 0)
 }
 
+/**
+ * KEYS: current, then chunks that a snapshot does not have; ARGV: their hashes. Asks the current snapshot again: a leader
+ * that was frozen since it looked would otherwise take away what its successor has published. NX: those that expire
+ * already keep their time.
+ */
+const expire = `
+local manifest = redis.call('HGET', KEYS[1], 'manifest')
+if not manifest then return 0 end
+local strays = 0
+for i = 2, #KEYS do
+  if not string.find(manifest, ARGV[i], 1, true) then
+    strays = strays + redis.call('PEXPIRE', KEYS[i], ARGV[1], 'NX')
+  end
+end
+return strays
+`
+
 /** Chunks that stay although no manifest names them: a flush or a restored Redis took the manifest that knew of them. */
 export async function expireStrayChunks(redis: Redis, prefix: string, manifest: Manifest): Promise<number> {
-  const known = new Set([...chunkHashes(manifest)].map(hash => chunkKey(prefix, hash)))
+  const known = chunkHashes(manifest)
+  const start = chunkKey(prefix, '')
   let strays = 0
-  for await (const keys of redis.scanStream({ match: `${chunkKey(prefix, '')}*`, count: 1_000 })) {
-    const unknown = (keys as string[]).filter(key => !known.has(key))
-    // NX: those that expire already keep their time.
-    const set = await Promise.all(unknown.map(key => redis.pexpire(key, chunkGraceMs, 'NX'))).catch(rethrowRedis)
-    strays += set.filter(one => one === 1).length
+  for (let cursor = ''; cursor !== '0'; ) {
+    const found = redis.scan(cursor || '0', 'MATCH', `${start}*`, 'COUNT', 1_000)
+    const [next, keys] = await found.catch(rethrowRedis)
+    const unknown = keys.map(key => key.slice(start.length)).filter(hash => !known.has(hash))
+    if (unknown.length > 0) {
+      const all = [currentKey(prefix), ...unknown.map(hash => chunkKey(prefix, hash))]
+      strays += (await redis.eval(expire, all.length, ...all, chunkGraceMs, ...unknown).catch(rethrowRedis)) as number
+    }
+    cursor = next
   }
   return strays
 }
