@@ -1,99 +1,145 @@
-import { type SnapshotRule, snapshotRuleSchema } from '@tocsin/contracts/snapshot'
-import type { Queryable } from '@tocsin/postgres/database'
+import type { Database, Queryable } from '@tocsin/postgres/database'
 
-/** Any number that nothing else in this database locks. */
-const snapshotLock = 7_063_2010
-
-/** One builder at a time; until the transaction ends, however it ends. */
-export async function lockSnapshots(transaction: Queryable): Promise<void> {
-  await transaction.query('SELECT pg_advisory_xact_lock($1)', [snapshotLock])
+/** A rule as it is now: its JSON for the snapshot, or undefined when no snapshot has it. */
+export interface PresentRule {
+  rule_id: string
+  json: string | undefined
 }
 
-export interface RulesRead {
-  /** The enabled rules, in an order that is always the same. */
-  rules: SnapshotRule[]
-  /** Every rule that waits for a snapshot, disabled ones too, as it was when it was read. */
-  unstamped: RowVersion[]
-  /** Rules that no evaluator could read. Somebody wrote past rule-service. */
+/** The rows of `rule_versions` that wait for a snapshot, as they were read; column by column, as the stamp wants them. */
+export interface Waiting {
+  rule_ids: string[]
+  versions: number[]
+  oldest_at: Date | undefined
+}
+
+export interface ChangesRead {
+  rules: PresentRule[]
+  waiting: Waiting
+  /** Rules that have no line in a snapshot. Somebody wrote past rule-service. */
   unreadable: string[]
 }
 
-/** `xmin` is the transaction that wrote a row. Any later write changes it, whether or not it counts `version` up. */
-interface RowVersion {
+/** Reading as many one by one takes as long as reading everything in one go, and half a second of memory traffic. */
+export const changesMax = 20_000
+
+/** The columns are the members of `SnapshotRule`, in its order. */
+const enabledRules = `(SELECT rule_id, name, version, endpoint_ids, team_id, conditions, notify_resolved
+                          FROM rules WHERE enabled) AS rules`
+
+/**
+ * Made by Postgres, so that 100,000 rules are never objects here; `json_build_object` took half as long again. An id with
+ * a space or a line end in it would break the lines of a chunk, and an evaluator could not read conditions that are no
+ * object: one such row must not keep all others on an old snapshot.
+ */
+const json = `CASE WHEN jsonb_typeof(rules.conditions) = 'object' AND rules.rule_id !~ '[[:space:][:cntrl:]]|^$'
+  THEN row_to_json(rules)::text END AS json`
+
+interface ChangedRow {
   rule_id: string
-  xmin: string
+  version: number
+  changed_at: Date
+  enabled: boolean
+  json: string | null
 }
 
-type RuleRow = SnapshotRule & { enabled: boolean; unstamped: boolean; xmin: string }
-
-/** One statement, so one consistent view of all rules. */
-export async function readRules(transaction: Queryable): Promise<RulesRead> {
-  const { rows } = await transaction.query<RuleRow>(
-    `SELECT rule_id, team_id, name, version, endpoint_ids, conditions, notify_resolved,
-            enabled, snapshot_version IS NULL AS unstamped, xmin::text
-       FROM rules
-      WHERE enabled OR snapshot_version IS NULL
-      ORDER BY rule_id`,
+/**
+ * What waits, and the rules that it is about as they are now. One statement, so one view of the database: a transaction
+ * over many rules is in it with all of them or with none. Undefined when it is more than `changesMax`.
+ */
+export async function readChanges(database: Queryable): Promise<ChangesRead | undefined> {
+  const { rows } = await database.query<ChangedRow>(
+    `SELECT waiting.rule_id, waiting.version, waiting.changed_at, rules.rule_id IS NOT NULL AS enabled, ${json}
+       FROM rule_versions AS waiting LEFT JOIN ${enabledRules} ON rules.rule_id = waiting.rule_id
+      WHERE waiting.snapshot_version IS NULL
+      LIMIT $1`,
+    [changesMax + 1],
   )
-  const read: RulesRead = { rules: [], unstamped: [], unreadable: [] }
+  if (rows.length > changesMax) return undefined
+  const read: ChangesRead = { rules: [], waiting: noneWaiting(), unreadable: [] }
   for (const row of rows) {
-    if (row.unstamped) read.unstamped.push({ rule_id: row.rule_id, xmin: row.xmin })
-    if (!row.enabled) continue
-    // One rule that readers would refuse would otherwise keep every team on the last good snapshot.
-    const rule = snapshotRuleSchema.safeParse(row)
-    if (rule.success) read.rules.push(rule.data)
-    else read.unreadable.push(row.rule_id)
+    read.rules.push({ rule_id: row.rule_id, json: row.json ?? undefined })
+    if (row.enabled && row.json === null) read.unreadable.push(row.rule_id)
+    addWaiting(read.waiting, row)
   }
   return read
 }
 
-/** 100,000 stamps take some 3 s, a statement may take 30 s, and imports of a million rules exist. */
+/** Some 5 ms of work here: renewals of the lease and changes get their turn in between. */
+const rowsPerPage = 1_000
+
+export interface EverythingRead {
+  waiting: Waiting
+  unreadable: string[]
+}
+
+/**
+ * All enabled rules, page by page, and then what waits, in one view of the database. READ ONLY, and nobody waits for it
+ * but vacuum. The order is that of the table: whoever wants another one sorts.
+ */
+export function readEverything(
+  database: Database,
+  onPage: (rules: readonly PresentRule[]) => Promise<void> | void,
+): Promise<EverythingRead> {
+  const read = async (transaction: Queryable) => {
+    const unreadable: string[] = []
+    const rules = `SELECT rules.rule_id, ${json} FROM ${enabledRules}`
+    await readPages<{ rule_id: string; json: string | null }>(transaction, rules, async rows => {
+      for (const row of rows) if (row.json === null) unreadable.push(row.rule_id)
+      await onPage(rows.map(row => ({ rule_id: row.rule_id, json: row.json ?? undefined })))
+    })
+    const waiting = noneWaiting()
+    const waits = 'SELECT rule_id, version, changed_at FROM rule_versions WHERE snapshot_version IS NULL'
+    await readPages<WaitingRow>(transaction, waits, rows => {
+      for (const row of rows) addWaiting(waiting, row)
+    })
+    return { waiting, unreadable }
+  }
+  return database.transaction(read, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+}
+
+/** By a cursor and not by keys: an order is not needed, and one that follows the index costs random reads. */
+async function readPages<Row extends object>(
+  transaction: Queryable,
+  select: string,
+  onPage: (rows: readonly Row[]) => Promise<void> | void,
+): Promise<void> {
+  await transaction.query(`DECLARE pages NO SCROLL CURSOR FOR ${select}`)
+  for (let more = true; more; ) {
+    const { rows } = await transaction.query<Row>(`FETCH ${rowsPerPage} FROM pages`)
+    await onPage(rows)
+    more = rows.length === rowsPerPage
+  }
+  await transaction.query('CLOSE pages')
+}
+
+type WaitingRow = Pick<ChangedRow, 'rule_id' | 'version' | 'changed_at'>
+
+const noneWaiting = (): Waiting => ({ rule_ids: [], versions: [], oldest_at: undefined })
+
+function addWaiting(waiting: Waiting, { rule_id, version, changed_at }: WaitingRow): void {
+  waiting.rule_ids.push(rule_id)
+  waiting.versions.push(version)
+  if (waiting.oldest_at === undefined || changed_at < waiting.oldest_at) waiting.oldest_at = changed_at
+}
+
+/** A statement may take 30 s, and imports of a million rules exist. */
 const stampsPerStatement = 10_000
 
 /**
- * Says which snapshot holds these rules. A row that was written since it was read keeps its NULL: the snapshot does not
- * hold that. SKIP LOCKED, because a row that somebody holds is about to change anyway, and because waiting for it could
- * deadlock with a request that edits many rules; should that request roll back, the next check stamps the row.
+ * Says of exactly these rows that this snapshot is the first that knows of them. One that came since they were read is
+ * not among them, and waits for the next. Each piece is a transaction of its own; what a crash leaves unstamped, the
+ * next leader finds waiting.
  */
-export async function stampRules(transaction: Queryable, version: number, rows: readonly RowVersion[]): Promise<void> {
-  for (let from = 0; from < rows.length; from += stampsPerStatement) {
-    await stamp(transaction, version, rows.slice(from, from + stampsPerStatement))
+export async function stampRows(database: Queryable, version: number, waiting: Waiting): Promise<void> {
+  for (let from = 0; from < waiting.rule_ids.length; from += stampsPerStatement) {
+    const to = from + stampsPerStatement
+    await database.query(
+      `UPDATE rule_versions SET snapshot_version = $1, snapshot_at = clock_timestamp()
+         FROM unnest($2::text[], $3::int[]) AS read (rule_id, version)
+        WHERE rule_versions.rule_id = read.rule_id AND rule_versions.version = read.version
+          AND rule_versions.snapshot_version IS NULL`,
+      [version, waiting.rule_ids.slice(from, to), waiting.versions.slice(from, to)],
+    )
   }
-}
-
-async function stamp(transaction: Queryable, version: number, rows: readonly RowVersion[]): Promise<void> {
-  await transaction.query(
-    `WITH as_read AS (
-       SELECT rules.rule_id
-         FROM rules JOIN unnest($2::text[], $3::text[]) AS seen (rule_id, xmin)
-           ON rules.rule_id = seen.rule_id AND rules.xmin::text = seen.xmin
-          FOR NO KEY UPDATE OF rules SKIP LOCKED)
-     UPDATE rules SET snapshot_version = $1 FROM as_read WHERE rules.rule_id = as_read.rule_id`,
-    [version, rows.map(row => row.rule_id), rows.map(row => row.xmin)],
-  )
-}
-
-/** The next version, above `floor`. */
-export async function drawVersion(transaction: Queryable, floor: number): Promise<number> {
-  const { newestVersion } = await readProgress(transaction)
-  if (newestVersion < floor) await transaction.query(`SELECT setval('snapshot_versions', $1)`, [floor])
-  const { rows } = await transaction.query<{ version: number }>(`SELECT nextval('snapshot_versions') AS version`)
-  return rows[0]!.version
-}
-
-export interface Progress {
-  /** The last version that was drawn; 0 before the first. */
-  newestVersion: number
-  /** Does any rule wait for a snapshot? */
-  unstamped: boolean
-}
-
-/** Cheap: the sequence's one row, and a partial index that is nearly always empty. */
-export async function readProgress(database: Queryable): Promise<Progress> {
-  const { rows } = await database.query<{ newest: number; unstamped: boolean }>(
-    `SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS newest,
-            EXISTS (SELECT FROM rules WHERE snapshot_version IS NULL) AS unstamped
-       FROM snapshot_versions`,
-  )
-  return { newestVersion: rows[0]!.newest, unstamped: rows[0]!.unstamped }
 }

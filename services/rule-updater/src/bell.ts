@@ -1,0 +1,23 @@
+import { pause } from '@tocsin/runtime/backoff'
+
+/** Wakes one sleeper. Rung while nobody sleeps, it ends the next sleep at once, so that nothing is slept over. */
+export class Bell {
+  #rung = false
+  #endSleep: () => void = () => {}
+
+  ring(): void {
+    this.#rung = true
+    this.#endSleep()
+  }
+
+  /** Until it rings, but no longer than this. */
+  async sleep(maxMs: number, stopping: AbortSignal): Promise<void> {
+    if (!this.#rung) {
+      const over = new AbortController()
+      this.#endSleep = () => over.abort()
+      await pause(maxMs, AbortSignal.any([over.signal, stopping]))
+      this.#endSleep = () => {}
+    }
+    this.#rung = false
+  }
+}

@@ -1,0 +1,234 @@
+import type { ChunkEntry, Manifest } from '@tocsin/contracts/snapshot'
+import { readEvaluators } from '@tocsin/redis/evaluator-registry'
+import { hashOfChunks, type PackedChunk, packChunk } from '@tocsin/redis/snapshot-chunk'
+import {
+  missingChunks,
+  readManifest,
+  restoreChunks,
+  type SwapOutcome,
+  swapManifest,
+  writeChunks,
+} from '@tocsin/redis/snapshot-store'
+import { AppError } from '@tocsin/runtime/errors'
+import type { ChunkBook } from './chunk-book.ts'
+import { drawVersion, type Lease } from './lease.ts'
+import * as meters from './meters.ts'
+import type { Places } from './places.ts'
+
+/** Packed side by side on zstd's threads; the texts of as many are made in one go, in some 5 ms. */
+const chunksAtOnce = 16
+
+/** Each surprise is answered by one more try: more than a few in a row, and somebody else writes at our keys. */
+const triesMax = 8
+
+export interface PublishOptions {
+  /** When the oldest of the changes was made that this is the first snapshot to hold. */
+  oldestChangeAt?: Date | undefined
+  /** A new version also when the rules are those of the last one. */
+  always?: boolean
+  /** Every chunk is written again, over whatever Redis has under its name. */
+  rewrite?: boolean
+}
+
+/** Puts the rules of one leader's book into Redis, as one version after the other. */
+export class Publisher {
+  readonly #places: Places
+  readonly #lease: Lease
+  #book: ChunkBook | undefined
+  /** The chunks of the book, packed; those that are still to be packed keep their old entry. */
+  #entries: ChunkEntry[] = []
+  readonly #toPack = new Set<number>()
+  readonly #unpublished = new Map<number, PackedChunk>()
+  /** What Redis has, as far as we know; undefined: nothing. */
+  #base: Manifest | undefined
+  #published: Manifest | undefined
+  /** Redis may have something else than the base, or not all of its chunks: look before writing. */
+  #isUnsure = true
+  #isPostgresOlder = false
+  readonly #seen = { version: 0, token: 0 }
+
+  constructor(places: Places, lease: Lease) {
+    this.#places = places
+    this.#lease = lease
+  }
+
+  get published(): Manifest | undefined {
+    return this.#published
+  }
+
+  /** Redis has seen versions that Postgres does not know of: Postgres was restored to an earlier day. Said once. */
+  takeSuspicion(): boolean {
+    const isPostgresOlder = this.#isPostgresOlder
+    this.#isPostgresOlder = false
+    return isPostgresOlder
+  }
+
+  /** The manifest of the snapshot that holds exactly the rules of the book. */
+  async publish(book: ChunkBook, options: PublishOptions = {}): Promise<Manifest> {
+    await this.#pack(book)
+    const isSame = this.#published?.hash === hashOfChunks(this.#entries)
+    if (isSame && !this.#isUnsure && !options.always) return this.#published!
+    try {
+      if (this.#isUnsure) await this.#look()
+      if (options.rewrite) await this.#rewriteAll(book)
+      return await this.#swapIn(book, options)
+    } catch (error) {
+      // Whether a swap that failed without an answer took place is known to Redis only.
+      this.#isUnsure = true
+      throw error
+    }
+  }
+
+  async #pack(book: ChunkBook): Promise<void> {
+    if (book !== this.#book) {
+      this.#book = book
+      this.#entries = []
+      this.#toPack.clear()
+      this.#unpublished.clear()
+    }
+    for (const chunk of book.takeChanged()) this.#toPack.add(chunk)
+    for (const some of groups([...this.#toPack])) {
+      const packed = await Promise.all(some.map(chunk => packAt(book, chunk)))
+      for (const [index, chunk] of some.entries()) {
+        this.#entries[chunk] = packed[index]!.entry
+        this.#unpublished.set(chunk, packed[index]!)
+        this.#toPack.delete(chunk)
+      }
+    }
+  }
+
+  /** Before anything is drawn: whoever draws after Redis was seen empty knows that nobody else leads. */
+  async #look(): Promise<void> {
+    const { redis, prefix } = this.#places
+    const evaluators = await readEvaluators(redis, prefix)
+    for (const { snapshot_version } of evaluators) this.#see({ version: snapshot_version })
+    this.#base = await readableManifest(this.#places)
+  }
+
+  async #swapIn(book: ChunkBook, { oldestChangeAt }: PublishOptions): Promise<Manifest> {
+    const { database, redis, prefix } = this.#places
+    for (let tries = 1; tries <= triesMax; tries++) {
+      await this.#write(book)
+      const base = this.#base
+      const { version, drawn_at } = await drawVersion(database, this.#lease, this.#seen)
+      const drawnAt = performance.now()
+      const manifest = this.#manifest(version, drawn_at, oldestChangeAt)
+      const swapped = await swapManifest(redis, prefix, { manifest, base, isConfirmed: base === undefined })
+      meters.swapsTotal.inc({ outcome: swapped.outcome })
+      if (swapped.outcome !== 'published') {
+        await this.#learn(swapped, manifest)
+        continue
+      }
+      this.#succeeded(manifest)
+      if (oldestChangeAt !== undefined) {
+        const ms = drawn_at.getTime() - oldestChangeAt.getTime() + performance.now() - drawnAt
+        meters.changeSeconds.observe(Math.max(0, ms / 1_000))
+      }
+      return manifest
+    }
+    throw new AppError('snapshot_contested', 'something else writes over the snapshot in Redis', { retryable: true })
+  }
+
+  #manifest(version: number, builtAt: Date, oldestChangeAt: Date | undefined): Manifest {
+    return {
+      version,
+      token: this.#lease.token,
+      hash: hashOfChunks(this.#entries),
+      rules: this.#entries.reduce((sum, entry) => sum + entry.rules, 0),
+      built_at: builtAt.toISOString(),
+      oldest_change_at: oldestChangeAt?.toISOString() ?? null,
+      chunks: [...this.#entries],
+    }
+  }
+
+  /** The chunks that the swap will look for: what changed, and after a surprise whatever is missing. */
+  async #write(book: ChunkBook): Promise<void> {
+    const { redis, prefix } = this.#places
+    let wanted = [...this.#unpublished.keys()]
+    if (this.#isUnsure) {
+      const missing = new Set(await missingChunks(redis, prefix, this.#manifest(0, new Date(), undefined)))
+      wanted = [...this.#entries.keys()].filter(chunk => missing.has(this.#entries[chunk]!.hash))
+    }
+    for (const some of groups(wanted)) {
+      const packed = some.map(chunk => this.#unpublished.get(chunk) ?? packAt(book, chunk))
+      await writeChunks(redis, prefix, await Promise.all(packed))
+    }
+  }
+
+  async #rewriteAll(book: ChunkBook): Promise<void> {
+    const { redis, prefix } = this.#places
+    for (const some of groups([...this.#entries.keys()])) {
+      await restoreChunks(redis, prefix, await Promise.all(some.map(chunk => packAt(book, chunk))))
+    }
+  }
+
+  /** The next draw tells whether the lease is still ours; only then what Redis said matters. */
+  async #learn(swapped: Exclude<SwapOutcome, { outcome: 'published' }>, manifest: Manifest): Promise<void> {
+    this.#isUnsure = true
+    const { version, token } = manifest
+    this.#places.log.warn({ ...swapped, wanted: { version, token } }, 'Redis is not as the last snapshot left it')
+    if (swapped.outcome === 'older') {
+      this.#see(swapped)
+      this.#isPostgresOlder = true
+    }
+    if (swapped.outcome === 'lost') return
+    await this.#look()
+    // A manifest that cannot be read is replaced by its version alone; all of our chunks are then looked for.
+    if (swapped.outcome !== 'empty' && this.#base?.version !== swapped.version) {
+      this.#base = { ...manifest, version: swapped.version, chunks: [] }
+    }
+  }
+
+  #see({ version, token = 0 }: { version: number; token?: number }): void {
+    this.#seen.version = Math.max(this.#seen.version, version)
+    this.#seen.token = Math.max(this.#seen.token, token)
+  }
+
+  #succeeded(manifest: Manifest): void {
+    this.#published = manifest
+    this.#base = manifest
+    this.#isUnsure = false
+    this.#unpublished.clear()
+    meters.versionGauge.set(manifest.version)
+    meters.tokenGauge.set(manifest.token)
+    meters.rulesGauge.set(manifest.rules)
+    meters.chunksGauge.set(manifest.chunks.length)
+    meters.bytesGauge.set(manifest.chunks.reduce((sum, chunk) => sum + chunk.bytes, 0))
+  }
+
+  /**
+   * Is what readers find the snapshot that we published, and has no evaluator one above it? Cheap enough for every
+   * second. When not, the next `publish` puts it right.
+   */
+  async isCurrent(): Promise<boolean> {
+    const { redis, prefix } = this.#places
+    // Before the manifest: the other way round, one that just took a newer snapshot would look ahead of it.
+    const evaluators = await readEvaluators(redis, prefix)
+    const manifest = await readableManifest(this.#places)
+    const published = this.#published
+    const isOurs =
+      published !== undefined &&
+      manifest?.version === published.version &&
+      manifest.token === published.token &&
+      manifest.hash === published.hash
+    if (isOurs && evaluators.every(evaluator => evaluator.snapshot_version <= published.version)) return true
+    this.#isUnsure = true
+    return false
+  }
+}
+
+const packAt = (book: ChunkBook, chunk: number) => packChunk(book.textAt(chunk), book.rulesAt(chunk))
+
+export function* groups<Item>(items: readonly Item[], size = chunksAtOnce): Generator<Item[]> {
+  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size)
+}
+
+/** Undefined when there is none, or none that could be read. */
+async function readableManifest({ redis, prefix }: Places): Promise<Manifest | undefined> {
+  try {
+    return await readManifest(redis, prefix)
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'bad_snapshot') return undefined
+    throw error
+  }
+}

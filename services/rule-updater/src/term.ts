@@ -1,0 +1,190 @@
+import type { Manifest } from '@tocsin/contracts/snapshot'
+import { lineOf } from '@tocsin/redis/snapshot-chunk'
+import { expireStrayChunks } from '@tocsin/redis/snapshot-store'
+import { ChunkBook } from './chunk-book.ts'
+import { Comparison } from './comparison.ts'
+import { finishRebuild, type Lease, reportReconcile } from './lease.ts'
+import * as meters from './meters.ts'
+import type { Places } from './places.ts'
+import { Publisher, type PublishOptions } from './publisher.ts'
+import { repairDamaged, restoreMissing } from './repair-chunks.ts'
+import {
+  type ChangesRead,
+  type PresentRule,
+  readChanges,
+  readEverything,
+  stampRows,
+  type Waiting,
+} from './rules-table.ts'
+
+/**
+ * What one leader does between taking the lease and losing it. `begin`, `turn` and `check` never run at the same time;
+ * `reconcile` may run beside one of them.
+ */
+export class Term {
+  readonly lease: Lease
+  readonly #places: Places
+  readonly #publisher: Publisher
+  #book: ChunkBook | undefined
+  /** The book has something that no snapshot has: a publication failed. */
+  #isBehind = false
+  #comparison: Comparison | undefined
+  /** What a comparison found, for the next turn. */
+  #drift: PresentRule[] = []
+  /** The request after which every chunk is to be written anew by the next turn. */
+  #rebuild: number | undefined
+
+  constructor(places: Places, lease: Lease) {
+    this.#places = places
+    this.lease = lease
+    this.#publisher = new Publisher(places, lease)
+  }
+
+  get published(): Manifest | undefined {
+    return this.#publisher.published
+  }
+
+  /** Redis had seen versions that Postgres does not know: so the book may be ahead of Postgres as well. Said once. */
+  takeSuspicion(): boolean {
+    return this.#publisher.takeSuspicion()
+  }
+
+  /**
+   * Reads everything, and publishes it under this term's token also when it is what Redis has: from then on Redis
+   * refuses the leader before.
+   */
+  async begin(stopping: AbortSignal): Promise<void> {
+    await this.#timed(() => this.#readAndPublishAll(stopping))
+  }
+
+  async #readAndPublishAll(stopping: AbortSignal): Promise<Manifest> {
+    const lines: string[] = []
+    const { waiting, unreadable } = await readEverything(this.#places.database, page => {
+      stopping.throwIfAborted()
+      for (const { rule_id, json } of page) if (json !== undefined) lines.push(lineOf(rule_id, json))
+    })
+    this.#tellUnreadable(unreadable)
+    this.#book = await ChunkBook.of(lines, lines.length, this.#book?.chunkCount)
+    // What a comparison found, or is about to find, was read before this.
+    this.#comparison?.changed(waiting.rule_ids)
+    this.#drift = []
+    return this.#publishAndStamp(waiting, { always: true })
+  }
+
+  /**
+   * Takes in what waits, publishes it as one version, and stamps exactly what was read. False when there was nothing to
+   * do. What a failure leaves still waits, so the next turn does it.
+   */
+  async turn(stopping: AbortSignal, { always = false } = {}): Promise<boolean> {
+    const changes = await readChanges(this.#places.database)
+    if (changes === undefined) {
+      await this.begin(stopping)
+      return true
+    }
+    const rebuild = this.#rebuild
+    const due = always || this.#isBehind || this.#drift.length > 0 || rebuild !== undefined
+    if (changes.rules.length === 0 && !due) return false
+    await this.#timed(async () => {
+      await this.#takeIn(changes)
+      const isRebuild = rebuild !== undefined
+      return this.#publishAndStamp(changes.waiting, { always: always || isRebuild, rewrite: isRebuild })
+    })
+    if (rebuild !== undefined) await this.#finishRebuild(rebuild)
+    return true
+  }
+
+  async #takeIn({ rules, unreadable }: ChangesRead): Promise<void> {
+    this.#tellUnreadable(unreadable)
+    const book = this.#book!
+    // Drift first: it was read before what waits.
+    const drift = this.#drift
+    this.#drift = []
+    this.#comparison?.changed(rules.map(rule => rule.rule_id))
+    this.#isBehind = true
+    await book.apply(drift)
+    await book.apply(rules)
+    this.#book = await book.resized()
+  }
+
+  async #publishAndStamp(waiting: Waiting, options: PublishOptions): Promise<Manifest> {
+    const manifest = await this.#publisher.publish(this.#book!, { ...options, oldestChangeAt: waiting.oldest_at })
+    this.#isBehind = false
+    await stampRows(this.#places.database, manifest.version, waiting)
+    return manifest
+  }
+
+  async #finishRebuild(rebuild: number): Promise<void> {
+    await finishRebuild(this.#places.database, this.lease, rebuild)
+    if (this.#rebuild === rebuild) this.#rebuild = undefined
+  }
+
+  /** Is Redis as we left it? Lost chunks are put back; whatever else is wrong is answered by a new version. */
+  async check(stopping: AbortSignal): Promise<void> {
+    if (await this.#publisher.isCurrent()) await restoreMissing(this.#places, this.#book!, this.published!)
+    else await this.turn(stopping, { always: true })
+  }
+
+  /**
+   * Compares everything with Postgres, and the bytes in Redis with what was written. Drift is left for the next turn.
+   * With `rebuild`, the number of the request, that turn writes every chunk anew.
+   */
+  async reconcile(stopping: AbortSignal, rebuild?: number): Promise<void> {
+    const startedAt = performance.now()
+    const { rules, drift } = await this.#compare(stopping, rebuild)
+    if (rebuild === undefined) {
+      await repairDamaged(this.#places, this, stopping)
+      await expireStrayChunks(this.#places.redis, this.#places.prefix, this.published!)
+    }
+    const seconds = (performance.now() - startedAt) / 1_000
+    await reportReconcile(this.#places.database, this.lease, { at: new Date(), seconds, rules, drift: drift.length })
+  }
+
+  /** For repairs: what should be in Redis, at this moment. */
+  get current(): { book: ChunkBook; manifest: Manifest } | undefined {
+    const manifest = this.published
+    return manifest && this.#book && { book: this.#book, manifest }
+  }
+
+  async #compare(stopping: AbortSignal, rebuild: number | undefined) {
+    const comparison = new Comparison(this.#places, () => this.#book!)
+    this.#comparison = comparison
+    try {
+      await comparison.run(stopping, { hurried: rebuild !== undefined })
+      const drift = comparison.drift()
+      this.#drift.push(...drift)
+      this.#rebuild = rebuild ?? this.#rebuild
+      this.#tellDrift(drift)
+      return { drift, rules: comparison.rules }
+    } finally {
+      this.#comparison = undefined
+    }
+  }
+
+  async #timed(build: () => Promise<Manifest>): Promise<void> {
+    const startedAt = performance.now()
+    const before = this.published?.version
+    try {
+      const { version, rules } = await build()
+      const outcome = version === before ? 'unchanged' : 'published'
+      const seconds = (performance.now() - startedAt) / 1_000
+      meters.buildsTotal.inc({ outcome })
+      meters.buildSeconds.observe(seconds)
+      this.#places.log.debug({ version, rules, outcome, seconds }, 'snapshot built')
+    } catch (error) {
+      meters.buildsTotal.inc({ outcome: 'failed' })
+      throw error
+    }
+  }
+
+  #tellUnreadable(rule_ids: readonly string[]): void {
+    if (rule_ids.length === 0) return
+    this.#places.log.error({ rule_ids }, 'left rules out of the snapshot: their rows are not valid')
+  }
+
+  #tellDrift(drift: readonly PresentRule[]): void {
+    if (drift.length === 0) return
+    meters.driftTotal.inc(drift.length)
+    const rule_ids = drift.slice(0, 20).map(rule => rule.rule_id)
+    this.#places.log.warn({ rules: drift.length, rule_ids }, 'rules were changed without a row in rule_versions')
+  }
+}
