@@ -4,6 +4,7 @@ import { hashOfChunks, type PackedChunk, packChunk } from '@tocsin/redis/snapsho
 import {
   missingChunks,
   readManifest,
+  readVersion,
   restoreChunks,
   type SwapOutcome,
   swapManifest,
@@ -102,7 +103,7 @@ export class Publisher {
     const { redis, prefix } = this.#places
     const evaluators = await readEvaluators(redis, prefix)
     for (const { snapshot_version } of evaluators) this.#see({ version: snapshot_version })
-    this.#base = await readableManifest(this.#places)
+    this.#base = await readable(readManifest(redis, prefix))
   }
 
   async #swapIn(book: ChunkBook, { oldestChangeAt }: PublishOptions): Promise<Manifest> {
@@ -173,8 +174,9 @@ export class Publisher {
     }
     if (swapped.outcome === 'lost') return
     await this.#look()
+    if (swapped.outcome === 'empty') this.#base = undefined
     // A manifest that cannot be read is replaced by its version alone; all of our chunks are then looked for.
-    if (swapped.outcome !== 'empty' && this.#base?.version !== swapped.version) {
+    else if (this.#base?.version !== swapped.version) {
       this.#base = { ...manifest, version: swapped.version, chunks: [] }
     }
   }
@@ -204,10 +206,12 @@ export class Publisher {
     const { redis, prefix } = this.#places
     // Before the manifest: the other way round, one that just took a newer snapshot would look ahead of it.
     const evaluators = await readEvaluators(redis, prefix)
-    const manifest = await readableManifest(this.#places)
+    const version = await readable(readVersion(redis, prefix))
+    const manifest = await readable(readManifest(redis, prefix))
     const published = this.#published
     const isOurs =
       published !== undefined &&
+      version === published.version &&
       manifest?.version === published.version &&
       manifest.token === published.token &&
       manifest.hash === published.hash
@@ -224,9 +228,9 @@ export function* groups<Item>(items: readonly Item[], size = chunksAtOnce): Gene
 }
 
 /** Undefined when there is none, or none that could be read. */
-async function readableManifest({ redis, prefix }: Places): Promise<Manifest | undefined> {
+async function readable<T>(reading: Promise<T | undefined>): Promise<T | undefined> {
   try {
-    return await readManifest(redis, prefix)
+    return await reading
   } catch (error) {
     if (error instanceof AppError && error.code === 'bad_snapshot') return undefined
     throw error

@@ -1,0 +1,35 @@
+import type { Redis } from '@tocsin/redis/connection'
+import type { Places } from '../src/places.ts'
+
+/** A command that changes what others see in Redis, or asks for it. */
+export type Step = 'write' | 'swap' | 'read'
+
+/** The same places, but each step in Redis of this kind goes through `around`. */
+export function interposed(
+  places: Places,
+  step: Step,
+  around: (run: () => Promise<unknown>) => Promise<unknown>,
+): Places {
+  const stepOf = (command: string, script: unknown): Step | undefined => {
+    if (command === 'pipeline') return 'write'
+    if (command === 'hget') return 'read'
+    return command === 'eval' && String(script).includes('PUBLISH') ? 'swap' : undefined
+  }
+  const redis = new Proxy(places.redis, {
+    get(target, name: keyof Redis & string) {
+      const member = target[name]
+      if (typeof member !== 'function') return member
+      const call = (member as (...args: unknown[]) => unknown).bind(target)
+      return (...args: unknown[]) => {
+        if (stepOf(name, args[0]) !== step) return call(...args)
+        if (step !== 'write') return around(() => call(...args) as Promise<unknown>)
+        const pipeline = call(...args) as ReturnType<Redis['pipeline']>
+        const exec = pipeline.exec.bind(pipeline)
+        return Object.assign(pipeline, { exec: () => around(exec) })
+      }
+    },
+  })
+  return { ...places, redis }
+}
+
+export const crash = () => Promise.reject(new Error('crash'))
