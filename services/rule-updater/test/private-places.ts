@@ -48,9 +48,11 @@ export async function begunTerm(places: Places): Promise<Term> {
 
 /** A leader that has not read anything yet. */
 export async function newTerm(places: Places): Promise<Term> {
-  await places.database.query(`UPDATE snapshot_lease SET lease_until = '-infinity'`)
-  const lease = await acquireLease(places.database, `test-${randomBytes(5).toString('hex')}`)
-  return new Term(places, lease!)
+  for (;;) {
+    await places.database.query(`UPDATE snapshot_lease SET lease_until = '-infinity'`)
+    const lease = await acquireLease(places.database, `test-${randomBytes(5).toString('hex')}`)
+    if (lease !== undefined) return new Term(places, lease)
+  }
 }
 
 /** What a flush does to one installation of those that share a Redis. */

@@ -146,7 +146,10 @@ test('two that both believe they lead, edits and flushes: versions only rise, an
     let snapshots = 0
     while (editing) {
       const snapshot = await readSnapshot(redis, prefix).catch(retryable)
-      if (!snapshot) continue
+      if (!snapshot) {
+        await sleep(1)
+        continue
+      }
       expect(snapshot.manifest.version).toBeGreaterThanOrEqual(version)
       version = snapshot.manifest.version
       snapshots++
@@ -161,13 +164,15 @@ test('two that both believe they lead, edits and flushes: versions only rise, an
     return snapshots
   }
   const edit = async () => {
-    for (let edits = 0; edits < 150; edits++) {
+    for (let edits = 0; edits < 150 && editing; edits++) {
       await editRules(database, pairs[Math.floor(Math.random() * 6)]!)
       await sleep(Math.random() * 20)
     }
+  }
+  const stop = () => {
     editing = false
   }
-  const [snapshots] = await Promise.all([read(), edit(), lead(places), lead(others)])
+  const [snapshots] = await Promise.all([read(), edit(), lead(places), lead(others)].map(task => task.finally(stop)))
   expect(snapshots).toBeGreaterThan(10)
   await begunTerm(places)
   expect(await rulesIn(places)).toEqual(await rulesOf(database))
