@@ -28,6 +28,8 @@ export interface Swap {
   base: Manifest | undefined
   /** That nobody else leads was asked after Redis was found empty. */
   isConfirmed: boolean
+  /** By Redis's clock: later somebody else may lead, so the answer counts no more. */
+  confirmedUntilMs?: number
 }
 
 /**
@@ -46,8 +48,10 @@ if heldVersion and heldToken then
     return {'older', string.format('%.0f', heldVersion), string.format('%.0f', heldToken)}
   end
   if heldVersion ~= base then return {'moved', string.format('%.0f', heldVersion)} end
-elseif ARGV[7] ~= 'confirmed' then
-  return {'empty'}
+else
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  if ARGV[7] ~= 'confirmed' or now > tonumber(ARGV[9]) then return {'empty'} end
 end
 for i = 2, added + 1 do
   if redis.call('EXISTS', KEYS[i]) == 0 then return {'lost'} end
@@ -63,7 +67,7 @@ return {'published'}
 export async function swapManifest(
   redis: Redis,
   prefix: string,
-  { manifest, base, isConfirmed }: Swap,
+  { manifest, base, isConfirmed, confirmedUntilMs = Number.MAX_SAFE_INTEGER }: Swap,
 ): Promise<SwapOutcome> {
   const before = chunkHashes(base)
   const after = chunkHashes(manifest)
@@ -72,7 +76,7 @@ export async function swapManifest(
   const keys = [currentKey(prefix), ...added, ...removed]
   const { version, token } = manifest
   const args = [JSON.stringify(manifest), version, token, base?.version ?? -1, added.length, chunkGraceMs]
-  const rest = [isConfirmed ? 'confirmed' : '', channel(prefix)]
+  const rest = [isConfirmed ? 'confirmed' : '', channel(prefix), confirmedUntilMs]
   const answer = (await redis.eval(swap, keys.length, ...keys, ...args, ...rest).catch(rethrowRedis)) as string[]
   const [outcome, heldVersion, heldToken] = answer
   return { outcome, version: Number(heldVersion), token: Number(heldToken) } as SwapOutcome
@@ -104,6 +108,12 @@ async function execute(pipeline: ReturnType<Redis['pipeline']>): Promise<void> {
   const results = await pipeline.exec().catch(rethrowRedis)
   const failed = results?.find(([error]) => error !== null)
   if (failed) rethrowRedis(failed[0])
+}
+
+/** What `confirmedUntilMs` is counted from. */
+export async function readClockMs(redis: Redis): Promise<number> {
+  const [seconds, micros] = await redis.time().catch(rethrowRedis)
+  return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
 }
 
 /** Cheap: asked every second by every reader. Undefined when there is none, as in a Redis that is new or was flushed. */

@@ -67,14 +67,16 @@ export interface Drawn {
 /**
  * The next version, above all that were seen, and only for the holder of the lease: that is what puts versions into the
  * order of their contents. A leader reads before it draws; its successor takes the lease after that draw and reads then.
+ * It renews the lease: nobody else leads for `leaseTtlMs` from now on.
  */
 export async function drawVersion(database: Queryable, lease: Lease, seen: Seen): Promise<Drawn> {
   const tokenMin = seen.token > lease.token ? seen.token + 1 : lease.token
   const { rows } = await database.query<Drawn & { token: number }>(
-    `UPDATE snapshot_lease SET version = greatest(version, $2) + 1, token = greatest(token, $3)
+    `UPDATE snapshot_lease SET version = greatest(version, $2) + 1, token = greatest(token, $3),
+            lease_until = clock_timestamp() + $4 * interval '1 millisecond'
       WHERE leader_id = $1
   RETURNING version, token, clock_timestamp() AS drawn_at`,
-    [lease.leader_id, seen.version, tokenMin],
+    [lease.leader_id, seen.version, tokenMin, leaseTtlMs],
   )
   const { token, ...drawn } = held(rows[0])
   lease.token = token

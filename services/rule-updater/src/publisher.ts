@@ -3,6 +3,7 @@ import { readEvaluators } from '@tocsin/redis/evaluator-registry'
 import { hashOfChunks, type PackedChunk, packChunk } from '@tocsin/redis/snapshot-chunk'
 import {
   missingChunks,
+  readClockMs,
   readManifest,
   readVersion,
   restoreChunks,
@@ -12,7 +13,7 @@ import {
 } from '@tocsin/redis/snapshot-store'
 import { AppError } from '@tocsin/runtime/errors'
 import type { ChunkBook } from './chunk-book.ts'
-import { drawVersion, type Lease } from './lease.ts'
+import { drawVersion, type Lease, leaseTtlMs } from './lease.ts'
 import * as meters from './meters.ts'
 import type { Places } from './places.ts'
 
@@ -21,6 +22,9 @@ const chunksAtOnce = 16
 
 /** Each surprise is answered by one more try: more than a few in a row, and somebody else writes at our keys. */
 const triesMax = 8
+
+/** A draw keeps others out for a lease; less what two clocks may differ by in that time. */
+const confirmedMs = leaseTtlMs - 500
 
 export interface PublishOptions {
   /** When the oldest of the changes was made that this is the first snapshot to hold. */
@@ -45,6 +49,7 @@ export class Publisher {
   #published: Manifest | undefined
   /** Redis may have something else than the base, or not all of its chunks: look before writing. */
   #isUnsure = true
+  #lookedAtMs = 0
   #isPostgresOlder = false
   readonly #seen = { version: 0, token: 0 }
 
@@ -98,9 +103,13 @@ export class Publisher {
     }
   }
 
-  /** Before anything is drawn: whoever draws after Redis was seen empty knows that nobody else leads. */
+  /**
+   * Before anything is drawn: whoever draws after Redis was seen empty knows that nobody else leads. For a while; one who
+   * is frozen longer must not put an old snapshot into a Redis that was emptied once more.
+   */
   async #look(): Promise<void> {
     const { redis, prefix } = this.#places
+    this.#lookedAtMs = await readClockMs(redis)
     const evaluators = await readEvaluators(redis, prefix)
     for (const { snapshot_version } of evaluators) this.#see({ version: snapshot_version })
     this.#base = await readable(readManifest(redis, prefix))
@@ -114,7 +123,9 @@ export class Publisher {
       const { version, drawn_at } = await drawVersion(database, this.#lease, this.#seen)
       const drawnAt = performance.now()
       const manifest = this.#manifest(version, drawn_at, oldestChangeAt)
-      const swapped = await swapManifest(redis, prefix, { manifest, base, isConfirmed: base === undefined })
+      const confirmedUntilMs = this.#lookedAtMs + confirmedMs
+      const isConfirmed = base === undefined
+      const swapped = await swapManifest(redis, prefix, { manifest, base, isConfirmed, confirmedUntilMs })
       meters.swapsTotal.inc({ outcome: swapped.outcome })
       if (swapped.outcome !== 'published') {
         await this.#learn(swapped, manifest)

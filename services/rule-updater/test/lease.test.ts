@@ -33,6 +33,8 @@ test('a lease that has run out and that nobody took is still held', async ({ dat
   const lease = (await acquireLease(database, 'slow'))!
   await expireLease(database)
   expect(await drawVersion(database, lease, none)).toMatchObject({ version: 1 })
+  expect(await acquireLease(database, 'other')).toBeUndefined()
+  await expireLease(database)
   await renewLease(database, lease)
   expect(await acquireLease(database, 'other')).toBeUndefined()
 })

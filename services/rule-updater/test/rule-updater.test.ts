@@ -189,7 +189,7 @@ test('a rebuild that was asked for is done', async ({ startUpdater, database, re
   expect((await readManifest(redis, prefix))!.version).toBe(before + 1)
 })
 
-test('while Redis is away it is not ready and says why; then it publishes what changed meanwhile', async ({
+test('while Redis is away it is not ready and says why; restarted empty, it gets everything that changed meanwhile', async ({
   startUpdater,
   announce,
   database,
@@ -210,8 +210,12 @@ test('while Redis is away it is not ready and says why; then it publishes what c
   await eventually(async () => {
     expect(Object.keys(await updater.unready())).toEqual(expect.arrayContaining(['redis', 'snapshot']))
   })
+  // It comes back empty.
+  const before = (await readManifest(redis, prefix))!.version
+  await flush(redis, prefix)
   await gate.open()
   await upToDate(database, redis, prefix)
+  expect((await readManifest(redis, prefix))!.version).toBeGreaterThan(before)
   await updater.untilReady()
 })
 

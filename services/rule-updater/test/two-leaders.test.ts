@@ -3,7 +3,7 @@ import { closeRedis } from '@tocsin/redis/connection'
 import { readManifest } from '@tocsin/redis/snapshot-store'
 import { openDatabase } from '@tocsin/testkit/private-database'
 import { expect } from 'vitest'
-import { LeaseLost } from '../src/lease.ts'
+import { LeaseLost, leaseTtlMs } from '../src/lease.ts'
 import type { Places } from '../src/places.ts'
 import { interposed, type Step } from './interposed.ts'
 import {
@@ -37,9 +37,10 @@ async function frozenAt(places: Places, step: Step, when: 'before' | 'after') {
     }),
   )
   return {
-    async freeze() {
+    /** `check`: in the turn that a look at Redis makes necessary. */
+    async freeze({ check = false } = {}) {
       isArmed = true
-      const ended = term.turn(never).then(
+      const ended = (check ? term.check(never) : term.turn(never)).then(
         () => undefined,
         (error: unknown) => error,
       )
@@ -98,6 +99,23 @@ test('frozen before its swap, and Redis flushed before its successor has repaire
   await editRules(database, ['rul_1'])
   const thaw = await old.freeze()
   const next = await begunTerm(places)
+  await flush(redis, prefix)
+  expect(await thaw()).toBeInstanceOf(LeaseLost)
+  expect(await readSnapshot(redis, prefix)).toBeUndefined()
+  await next.check(never)
+  expect(await rulesIn(places)).toEqual(['rul_1@2'])
+})
+
+test('frozen with the word that nobody else leads, past its lease: the word counts no more', async ({ places }) => {
+  const { database, redis, prefix } = places
+  await insertRules(database, ['rul_1'])
+  const old = await frozenAt(places, 'swap', 'before')
+  await flush(redis, prefix)
+  const thaw = await old.freeze({ check: true })
+  await editRules(database, ['rul_1'])
+  await sleep(leaseTtlMs)
+  const next = await begunTerm(places)
+  // Emptied once more: nothing in Redis tells that somebody else has led.
   await flush(redis, prefix)
   expect(await thaw()).toBeInstanceOf(LeaseLost)
   expect(await readSnapshot(redis, prefix)).toBeUndefined()
