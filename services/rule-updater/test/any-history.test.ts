@@ -1,0 +1,215 @@
+import type { Queryable } from '@tocsin/postgres/database'
+import { AppError } from '@tocsin/runtime/errors'
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import { LeaseLost } from '../src/lease.ts'
+import type { Places } from '../src/places.ts'
+import type { Term } from '../src/term.ts'
+import { interposed } from './interposed.ts'
+import {
+  begunTerm,
+  deleteRules,
+  editRules,
+  flush,
+  insertRules,
+  named,
+  never,
+  readSnapshot,
+  rulesIn,
+  rulesOf,
+  setEnabled,
+  test,
+  waitingRows,
+} from './private-places.ts'
+
+/** Everything that may happen, one after the other; `by` is one of two updaters, each of which may believe it leads. */
+type Event =
+  | { what: 'insert' | 'edit' | 'enable' | 'disable' | 'delete'; rules: number[] }
+  | { what: 'take over' | 'turn' | 'check' | 'compare' | 'freeze at write' | 'freeze at swap' | 'go on'; by: 0 | 1 }
+  | { what: 'flush' | 'lose a chunk' | 'damage a chunk' | 'read' }
+
+const rules = fc.uniqueArray(fc.integer({ min: 0, max: 11 }), { minLength: 1, maxLength: 4 })
+const by = fc.constantFrom<(0 | 1)[]>(0, 1)
+const events = fc.array(
+  fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({ what: fc.constantFrom('insert', 'edit', 'enable', 'disable', 'delete'), rules }),
+    },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        what: fc.constantFrom(
+          'take over',
+          'turn',
+          'turn',
+          'check',
+          'compare',
+          'freeze at write',
+          'freeze at swap',
+          'go on',
+        ),
+        by,
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ what: fc.constantFrom('flush', 'lose a chunk', 'damage a chunk') }) },
+    { weight: 5, arbitrary: fc.record({ what: fc.constant('read') }) },
+  ) as fc.Arbitrary<Event>,
+  { minLength: 10, maxLength: 40 },
+)
+
+const edits: Record<string, (database: Queryable, ids: readonly string[]) => Promise<void>> = {
+  edit: editRules,
+  delete: deleteRules,
+  enable: (database, ids) => setEnabled(database, ids, true),
+  disable: (database, ids) => setEnabled(database, ids, false),
+  async insert(database, ids) {
+    const { rows } = await database.query<{ rule_id: string }>('SELECT DISTINCT rule_id FROM rule_versions')
+    const known = new Set(rows.map(row => row.rule_id))
+    const fresh = ids.filter(id => !known.has(id))
+    if (fresh.length > 0) await insertRules(database, fresh)
+  },
+}
+
+/** One updater. What it does may be stopped before a step in Redis, and go on after anything else has happened. */
+class Updater {
+  readonly #places: Places
+  #term: Term | undefined
+  #freezeAt: 'write' | 'swap' | undefined
+  #frozen: { goOn: () => void; ended: Promise<void> } | undefined
+
+  constructor(places: Places) {
+    const around = (step: 'write' | 'swap') => async (run: () => Promise<unknown>) => {
+      if (this.#freezeAt === step) await this.#freeze()
+      return run()
+    }
+    this.#places = interposed(interposed(places, 'write', around('write')), 'swap', around('swap'))
+  }
+
+  #reached = Promise.withResolvers<void>()
+  #goOn = Promise.withResolvers<void>()
+
+  async #freeze(): Promise<void> {
+    this.#freezeAt = undefined
+    this.#reached.resolve()
+    await this.#goOn.promise
+  }
+
+  async do(what: string): Promise<void> {
+    if (what === 'go on') return this.goOn()
+    if (this.#frozen !== undefined) return
+    if (what === 'take over') await this.#trying(() => this.#takeOver())
+    const term = this.#term
+    if (term?.published === undefined) return
+    if (what === 'turn') await this.#trying(() => term.turn(never))
+    if (what === 'check') await this.#trying(() => term.check(never))
+    if (what === 'compare') await this.#trying(() => term.reconcile(never))
+    if (what.startsWith('freeze')) await this.#doUntil(term, what === 'freeze at swap' ? 'swap' : 'write')
+  }
+
+  async #takeOver(): Promise<void> {
+    this.#term = await begunTerm(this.#places)
+  }
+
+  async #doUntil(term: Term, step: 'write' | 'swap'): Promise<void> {
+    this.#freezeAt = step
+    this.#reached = Promise.withResolvers()
+    this.#goOn = Promise.withResolvers()
+    const ended = this.#trying(() => term.check(never).then(() => term.turn(never)))
+    await Promise.race([ended, this.#reached.promise])
+    if (this.#freezeAt === undefined) this.#frozen = { goOn: this.#goOn.resolve, ended }
+    this.#freezeAt = undefined
+  }
+
+  async goOn(): Promise<void> {
+    this.#frozen?.goOn()
+    await this.#frozen?.ended
+    this.#frozen = undefined
+  }
+
+  async #trying(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (error instanceof LeaseLost) this.#term = undefined
+      else if (!(error instanceof AppError && error.retryable)) throw error
+    }
+  }
+}
+
+/** Looks as an evaluator does. What it sees must be a state that the database had, never an earlier one than before. */
+class Reader {
+  readonly #places: Places
+  /** Each state of the database, in order. */
+  readonly history: string[][] = [[]]
+  #version = 0
+  #at = 0
+
+  constructor(places: Places) {
+    this.#places = places
+  }
+
+  async read(): Promise<void> {
+    const snapshot = await readSnapshot(this.#places.redis, this.#places.prefix).catch(error => {
+      // A chunk that was lost or damaged, and not put back yet.
+      expect(error).toMatchObject({ retryable: true })
+      return undefined
+    })
+    if (snapshot === undefined) return
+    const seen = named(snapshot.rules)
+    expect(snapshot.manifest.version).toBeGreaterThanOrEqual(this.#version)
+    const at = this.history.findIndex((state, index) => index >= this.#at && state.join() === seen.join())
+    if (at === -1) throw new Error(`${seen} is no state since ${this.history[this.#at]}`)
+    this.#version = snapshot.manifest.version
+    this.#at = at
+  }
+}
+
+async function happen(places: Places, plan: readonly Event[]): Promise<void> {
+  const { database, redis, prefix } = places
+  await flush(redis, prefix)
+  await database.query('TRUNCATE rules, rule_versions')
+  const updaters = [new Updater(places), new Updater(places)] as const
+  const reader = new Reader(places)
+  for (const event of plan) {
+    if ('rules' in event) {
+      await edits[event.what]!(
+        database,
+        event.rules.map(rule => `rul_${rule}`),
+      )
+      reader.history.push(await rulesOf(database))
+    } else if ('by' in event) await updaters[event.by].do(event.what)
+    else if (event.what === 'flush') await flush(redis, prefix)
+    else if (event.what === 'read') await reader.read()
+    else await spoilChunk(places, event.what)
+  }
+  for (const updater of updaters) {
+    await updater.goOn()
+    await reader.read()
+  }
+  // Whatever happened, the next leader puts it right.
+  const last = await begunTerm(places)
+  await last.reconcile(never)
+  await reader.read()
+  expect(await rulesIn(places)).toEqual(await rulesOf(database))
+  expect(await waitingRows(database)).toBe(0)
+}
+
+async function spoilChunk({ redis, prefix }: Places, what: 'lose a chunk' | 'damage a chunk'): Promise<void> {
+  const [chunk] = await redis.keys(`${prefix}snapshot:chunk:*`)
+  if (chunk === undefined) return
+  if (what === 'lose a chunk') await redis.del(chunk)
+  else await redis.set(chunk, 'damaged', 'KEEPTTL')
+}
+
+const timeout = 300_000
+const numRuns = process.env.TOCSIN_TEST_DEEP ? 1_500 : 120
+
+test('whatever happens to two updaters, Redis and the rules: each snapshot that is seen was a state of Postgres, and none is older than the one before', {
+  timeout,
+}, async ({ places }) => {
+  await fc.assert(
+    fc.asyncProperty(events, plan => happen(places, plan)),
+    { numRuns },
+  )
+})
