@@ -167,7 +167,8 @@ export async function readChunks(
   return texts
 }
 
-function unpack(hash: string, packed: Buffer | null): Promise<string> {
+/** async, so that it always rejects: thrown, it would leave the rejections of chunks beside it unheard. */
+async function unpack(hash: string, packed: Buffer | null): Promise<string> {
   if (packed === null) throw new AppError('chunk_gone', `chunk ${hash} is not there`, { retryable: true })
   return unpackChunk(hash, packed)
 }
