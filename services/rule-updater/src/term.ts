@@ -68,7 +68,7 @@ export class Term {
     // What a comparison found, or is about to find, was read before this.
     this.#comparison?.changed(waiting.rule_ids)
     this.#drift = []
-    return this.#publishAndStamp(waiting, { always: true })
+    return this.#publishAndStamp(waiting, {})
   }
 
   /**
