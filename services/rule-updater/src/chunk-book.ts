@@ -9,7 +9,7 @@ const chunksPerTurn = 8
 /**
  * All enabled rules as the lines of their chunks, each chunk in the order of its ids, and which chunks have changed since
  * they were last asked for. It is what a change is applied to, and what Redis is repaired from. The lines are all that
- * is kept of a rule: 100,000 take some 45 MB.
+ * is kept of a rule: 100,000 of 465 bytes take 54 MB.
  */
 export class ChunkBook {
   readonly #chunks: string[][]

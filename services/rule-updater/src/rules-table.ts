@@ -20,7 +20,7 @@ export interface ChangesRead {
   unreadable: string[]
 }
 
-/** Reading as many one by one takes as long as reading everything in one go, and half a second of memory traffic. */
+/** From about here on it is no slower to read everything: 20,000 of 100,000 rules took 1.2 s, all of them 2.2 s. */
 export const changesMax = 20_000
 
 /** The columns are the members of `SnapshotRule`, in its order. */
