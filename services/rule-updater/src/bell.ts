@@ -14,8 +14,11 @@ export class Bell {
   async sleep(maxMs: number, stopping: AbortSignal): Promise<void> {
     if (!this.#rung) {
       const over = new AbortController()
-      this.#endSleep = () => over.abort()
-      await pause(maxMs, AbortSignal.any([over.signal, stopping]))
+      const end = () => over.abort()
+      this.#endSleep = end
+      stopping.addEventListener('abort', end)
+      if (!stopping.aborted) await pause(maxMs, over.signal)
+      stopping.removeEventListener('abort', end)
       this.#endSleep = () => {}
     }
     this.#rung = false

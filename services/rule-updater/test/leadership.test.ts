@@ -6,7 +6,7 @@ import { expect, onTestFinished } from 'vitest'
 import { Leadership, type LeadershipOptions } from '../src/leadership.ts'
 import * as meters from '../src/meters.ts'
 import type { Places } from '../src/places.ts'
-import { editRules, insertRules, numbered, rulesIn, rulesOf, test, waitingRows } from './private-places.ts'
+import { editRules, insertRules, numbered, upToDate as settled, test, waitingRows } from './private-places.ts'
 
 /** Leads, or stands by, until the test ends. Looks by itself only once a minute, unless it is told otherwise. */
 function lead(places: Places, own: Partial<LeadershipOptions> = {}) {
@@ -33,11 +33,7 @@ function lead(places: Places, own: Partial<LeadershipOptions> = {}) {
   return { leadership, ended, end, wake: () => wake() }
 }
 
-const upToDate = (places: Places) =>
-  eventually(async () => {
-    expect(await rulesIn(places)).toEqual(await rulesOf(places.database))
-    expect(await waitingRows(places.database)).toBe(0)
-  })
+const upToDate = ({ database, redis, prefix }: Places) => settled(database, redis, prefix)
 
 test('an event wakes it; without one it looks by itself', async ({ places }) => {
   const woken = lead(places)

@@ -6,8 +6,10 @@ import { linesOf } from '@tocsin/redis/snapshot-chunk'
 import { readChunks, readManifest } from '@tocsin/redis/snapshot-store'
 import { AppError } from '@tocsin/runtime/errors'
 import { createLogger } from '@tocsin/runtime/logger'
+import { eventually } from '@tocsin/testkit/eventually'
 import { testServers } from '@tocsin/testkit/servers'
 import { test as base } from '@tocsin/testkit/test'
+import { expect } from 'vitest'
 import { acquireLease } from '../src/lease.ts'
 import type { Places } from '../src/places.ts'
 import { Term } from '../src/term.ts'
@@ -155,3 +157,13 @@ export const numbered = (count: number, from = 0) =>
 export async function chunksIn(redis: Redis, prefix: string): Promise<ReadonlySet<string>> {
   return new Set(await redis.keys(`${prefix}snapshot:chunk:*`))
 }
+
+/** Redis has what Postgres has, and nothing waits. */
+export const upToDate = (database: Queryable, redis: Redis, prefix: string): Promise<void> =>
+  eventually(
+    async () => {
+      expect(await rulesIn({ redis, prefix })).toEqual(await rulesOf(database))
+      expect(await waitingRows(database)).toBe(0)
+    },
+    { everyMs: 20 },
+  )

@@ -1,6 +1,4 @@
 import type { Database } from '@tocsin/postgres/database'
-import type { Redis } from '@tocsin/redis/connection'
-import { pause } from '@tocsin/runtime/backoff'
 import { eventually } from '@tocsin/testkit/eventually'
 import { targetOf } from '@tocsin/testkit/gate'
 import { testServers } from '@tocsin/testkit/servers'
@@ -16,8 +14,9 @@ import {
   readSnapshot,
   rulesIn,
   rulesOf,
-  waitingRows,
+  upToDate,
 } from './private-places.ts'
+import { watchSnapshots } from './watch-snapshots.ts'
 
 /** The service as the product runs it, in processes that can be killed and frozen. */
 interface Fixtures {
@@ -219,45 +218,6 @@ async function bothRun(
   const leader = await startUpdater()
   await leads(database, leader)
   return [leader, await startUpdater()]
-}
-
-/** Redis has what Postgres has, and nothing waits. */
-const upToDate = (database: Database, redis: Redis, prefix: string) =>
-  eventually(
-    async () => {
-      expect(await rulesIn({ redis, prefix })).toEqual(await rulesOf(database))
-      expect(await waitingRows(database)).toBe(0)
-    },
-    { everyMs: 20 },
-  )
-
-/** A reader that looks all the time, and never sees a lower version, an older rule, or a snapshot that is not whole. */
-function watchSnapshots(redis: Redis, prefix: string) {
-  const over = new AbortController()
-  const rules = new Map<string, number>()
-  const watch = {
-    snapshots: 0,
-    async [Symbol.asyncDispose]() {
-      over.abort()
-      await watching
-    },
-  }
-  const look = async (version: number): Promise<number> => {
-    const snapshot = await readSnapshot(redis, prefix)
-    if (snapshot === undefined || snapshot.manifest.version === version) return version
-    watch.snapshots++
-    expect(snapshot.manifest.version).toBeGreaterThan(version)
-    for (const rule of snapshot.rules) {
-      expect(rule.version, rule.rule_id).toBeGreaterThanOrEqual(rules.get(rule.rule_id) ?? 0)
-      rules.set(rule.rule_id, rule.version)
-    }
-    return snapshot.manifest.version
-  }
-  const watching = (async () => {
-    for (let version = 0; !over.signal.aborted; await pause(2, over.signal)) version = await look(version)
-  })()
-  watching.catch(() => {}) // told when the watch ends
-  return watch
 }
 
 async function standing(updater: ServiceProcess): Promise<unknown> {

@@ -1,7 +1,5 @@
 import type { RuleChanged } from '@tocsin/contracts/messages'
 import { createProducer } from '@tocsin/kafka/producer'
-import type { Database } from '@tocsin/postgres/database'
-import type { Redis } from '@tocsin/redis/connection'
 import { readManifest } from '@tocsin/redis/snapshot-store'
 import { eventually } from '@tocsin/testkit/eventually'
 import { startGate, targetOf } from '@tocsin/testkit/gate'
@@ -21,11 +19,9 @@ import {
   insertRules,
   numbered,
   readSnapshot,
-  rulesIn,
-  rulesOf,
   setEnabled,
   stamps,
-  waitingRows,
+  upToDate,
 } from './private-places.ts'
 
 interface Fixtures {
@@ -251,13 +247,3 @@ function changed(rule_id: string): RuleChanged {
     changed_at: new Date().toISOString(),
   }
 }
-
-/** Redis has what Postgres has, and nothing waits. */
-const upToDate = (database: Database, redis: Redis, prefix: string) =>
-  eventually(
-    async () => {
-      expect(await rulesIn({ redis, prefix })).toEqual(await rulesOf(database))
-      expect(await waitingRows(database)).toBe(0)
-    },
-    { everyMs: 20 },
-  )
