@@ -16,8 +16,10 @@ import { endpointRoutes } from './routes/endpoints.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { ruleVersionRoutes } from './routes/rule-versions.ts'
 import { ruleRoutes } from './routes/rules.ts'
+import { snapshotRoutes } from './routes/snapshot.ts'
 import { teamRoutes } from './routes/teams.ts'
 import { liveReader } from './rule-live.ts'
+import { snapshotReader } from './snapshot-report.ts'
 import { statusReport } from './status.ts'
 
 /** Only the relay publishes, and it comes back by itself: half of the time that a stop may take is enough for a try. */
@@ -45,6 +47,7 @@ export async function start(service: Service, config: Config): Promise<void> {
       ...endpointRoutes(database, { allowLoopback: config.ALLOW_LOOPBACK_WEBHOOKS }),
       ...ruleRoutes({ database, readLive }),
       ...ruleVersionRoutes(database),
+      ...snapshotRoutes(database, snapshotReader(database, redis, config.REDIS_KEY_PREFIX)),
       ...notificationRoutes(database),
     ],
   })
