@@ -53,6 +53,3 @@ INSERT INTO snapshot_lease (version) SELECT CASE WHEN is_called THEN last_value 
 DROP SEQUENCE snapshot_versions;
 DROP INDEX rules_not_in_a_snapshot;
 ALTER TABLE rules DROP COLUMN snapshot_version;
-
--- Relays take the oldest rows that no other relay holds; of one key in its order.
-CREATE INDEX outbox_unpublished_by_key ON outbox (key, outbox_id) WHERE published_at IS NULL;

@@ -17,7 +17,7 @@ export interface RelayOptions {
   heldRowsMs?: number
 }
 
-/** How late a change is told when its notification reached nobody, because the connection that listens was lost. */
+/** How late a change is told when nobody was woken: the connection that listens was lost, or the writer died. */
 const usualPollMs = 200
 /**
  * Some 50 KB: what fits into the buffers of a connection even when nobody reads it. A relay that is stopped before it

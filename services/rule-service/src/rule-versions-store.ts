@@ -2,7 +2,7 @@ import { type RuleAction, schemaVersion } from '@tocsin/contracts/messages'
 import { topics } from '@tocsin/contracts/topics'
 import type { PageRequest } from '@tocsin/http/paging'
 import { refusal } from '@tocsin/http/problems'
-import type { Queryable } from '@tocsin/postgres/database'
+import type { Database, Queryable } from '@tocsin/postgres/database'
 import { outboxChannel } from './outbox.ts'
 import type { RuleDefinition } from './rule-forms.ts'
 
@@ -21,9 +21,22 @@ export interface ChangedRule {
 }
 
 /**
+ * One transaction that changes rules; when it is committed, the relays of all copies are woken.
+ *
+ * Not by a NOTIFY in the transaction: Postgres lets only one of those commit at a time, flush included. With 16 writers on
+ * a disk that flushes in 2 ms that was 450 changes a second against 1,500. A copy that dies in between leaves it to the
+ * relays to look by themselves.
+ */
+export async function changeRules<T>(db: Database, work: (client: Queryable) => Promise<T>): Promise<T> {
+  const changed = await db.transaction(work)
+  void db.query(`SELECT pg_notify($1, '')`, [outboxChannel]).catch(() => {})
+  return changed
+}
+
+/**
  * Called in the transaction that changes the rules. Their new versions and the messages about them are one statement,
- * so that no change can have only one of them; relays are woken when it is committed. Of one rule the rows come in the
- * order of its versions, because its row is locked while they are written.
+ * so that no change can have only one of them. Of one rule the rows come in the order of its versions, because its row
+ * is locked while they are written.
  */
 export async function recordRuleChanges(
   client: Queryable,
@@ -36,15 +49,13 @@ export async function recordRuleChanges(
        SELECT rule_id, version, $2, $3, $4, definition
        FROM jsonb_to_recordset($1) AS changed (rule_id text, version integer, definition jsonb)
        RETURNING rule_id, version, changed_at
-     ), told AS (
-       INSERT INTO outbox (topic, key, message)
-       SELECT $5, rule_id, jsonb_build_object(
-         'schema_version', $6::integer, 'team_id', $2::text, 'rule_id', rule_id, 'version', version, 'action', $3::text,
-         'changed_at', to_char(changed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
-       FROM recorded
      )
-     SELECT pg_notify($7, '')`,
-    [JSON.stringify(rules), teamId, action, changedBy, topics.ruleChanged, schemaVersion, outboxChannel],
+     INSERT INTO outbox (topic, key, message)
+     SELECT $5, rule_id, jsonb_build_object(
+       'schema_version', $6::integer, 'team_id', $2::text, 'rule_id', rule_id, 'version', version, 'action', $3::text,
+       'changed_at', to_char(changed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+     FROM recorded`,
+    [JSON.stringify(rules), teamId, action, changedBy, topics.ruleChanged, schemaVersion],
   )
 }
 

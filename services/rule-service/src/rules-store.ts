@@ -6,7 +6,7 @@ import type { Database, Queryable } from '@tocsin/postgres/database'
 import { missingEndpoints } from './endpoints-store.ts'
 import { noSuch } from './not-found.ts'
 import type { RuleDefinition } from './rule-forms.ts'
-import { type ChangedRule, recordRuleChanges } from './rule-versions-store.ts'
+import { type ChangedRule, changeRules, recordRuleChanges } from './rule-versions-store.ts'
 import { holdTeam, type VersionCheck } from './teams-store.ts'
 
 export interface RuleRow extends RuleDefinition {
@@ -48,7 +48,7 @@ const valuesOf = (rule: RuleDefinition) => [
 ]
 
 export async function insertRule(db: Database, { teamId, changedBy }: Writer, rule: RuleDefinition): Promise<RuleRow> {
-  return db.transaction(async client => {
+  return changeRules(db, async client => {
     await holdTeam(client, teamId)
     await requireEndpoints(client, teamId, rule.endpoints)
     const { rows } = await client.query<RuleRow>(
@@ -87,7 +87,7 @@ export async function changeRule(
   { teamId, changedBy, ruleId, check }: RuleEdit,
   next: (current: RuleDefinition) => RuleDefinition,
 ): Promise<RuleRow> {
-  return db.transaction(async client => {
+  return changeRules(db, async client => {
     await holdTeam(client, teamId)
     const current = await lockRule(client, teamId, ruleId, check)
     const rule = next(current)
@@ -105,7 +105,7 @@ export async function changeRule(
 }
 
 export async function deleteRule(db: Database, { teamId, changedBy, ruleId, check }: RuleEdit): Promise<void> {
-  await db.transaction(async client => {
+  await changeRules(db, async client => {
     await holdTeam(client, teamId)
     const { version } = await lockRule(client, teamId, ruleId, check)
     await client.query('DELETE FROM rules WHERE rule_id = $1', [ruleId])

@@ -2,7 +2,7 @@ import type { TeamCreate } from '@tocsin/contracts/http'
 import type { PageRequest } from '@tocsin/http/paging'
 import type { Database, Queryable } from '@tocsin/postgres/database'
 import { noSuch } from './not-found.ts'
-import { type ChangedRule, recordRuleChanges } from './rule-versions-store.ts'
+import { type ChangedRule, changeRules, recordRuleChanges } from './rule-versions-store.ts'
 
 export interface TeamRow {
   team_id: string
@@ -63,7 +63,7 @@ export async function deleteTeam(
   db: Database,
   { teamId, changedBy, check }: { teamId: string; changedBy: string; check: VersionCheck },
 ): Promise<void> {
-  await db.transaction(async client => {
+  await changeRules(db, async client => {
     await lockTeam(client, teamId, check, 'FOR UPDATE')
     const { rows } = await client.query<ChangedRule>(
       'DELETE FROM rules WHERE team_id = $1 RETURNING rule_id, version + 1 AS version, NULL AS definition',

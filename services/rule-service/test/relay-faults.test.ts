@@ -10,7 +10,7 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import { outboxChannel } from '../src/outbox.ts'
 import { Relay } from '../src/relay.ts'
-import { recordRuleChanges } from '../src/rule-versions-store.ts'
+import { changeRules, recordRuleChanges } from '../src/rule-versions-store.ts'
 
 const log = createLogger('relay test', 'silent')
 /** Of relays under faults. Others have their usual time, so that none is put out because the machine is busy. */
@@ -88,7 +88,7 @@ class Topic implements Producer {
 class OnPurpose extends Error {}
 
 async function write(database: Database, { rule, openMs, rollsBack }: Write): Promise<void> {
-  const writing = database.transaction(async client => {
+  const writing = changeRules(database, async client => {
     const rule_id = `rule ${rule}`
     const { rows } = await client.query<{ version: number }>(
       'UPDATE rules SET version = version + 1 WHERE rule_id = $1 RETURNING version',
