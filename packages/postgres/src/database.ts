@@ -37,7 +37,10 @@ export class Database implements Queryable {
       application_name: 'tocsin',
     }
     this.#pool = new pg.Pool({ ...this.#options, max: settings.DATABASE_POOL_SIZE })
-    // An idle connection that the server ends is an event of the pool; unheard, it would end the process.
+    // A connection that is lost while nobody asks it something is an event of the client; unheard, it would end the process.
+    // The next query reports it. Listened for from the first moment on: the server's good-bye may come with its welcome.
+    this.#pool.on('connect', client => client.on('error', () => {}))
+    // One that is lost while it is idle is an event of the pool as well.
     this.#pool.on('error', error => log.warn({ error: error.message }, 'an idle Postgres connection was lost'))
   }
 
@@ -48,9 +51,6 @@ export class Database implements Queryable {
   /** Runs `work` in one transaction: committed when it returns, rolled back when it throws. */
   async transaction<T>(work: (client: Queryable) => Promise<T>, begin = 'BEGIN'): Promise<T> {
     const client = await this.#pool.connect().catch(rethrow)
-    // A connection that is lost between two queries is an event of the client; the next query reports it.
-    const ignoreLoss = () => {}
-    client.on('error', ignoreLoss)
     let broken: Error | undefined
     try {
       await client.query(begin)
@@ -63,7 +63,6 @@ export class Database implements Queryable {
       })
       return rethrow(error)
     } finally {
-      client.off('error', ignoreLoss)
       client.release(broken)
     }
   }
