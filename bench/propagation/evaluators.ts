@@ -24,7 +24,9 @@ export async function startEvaluator({ urls }: StackClient): Promise<Evaluator> 
   return {
     url: evaluator.url,
     coldStartS,
-    [Symbol.asyncDispose]: () => evaluator.stop(),
+    async [Symbol.asyncDispose]() {
+      await evaluator.end('SIGTERM')
+    },
   }
 }
 

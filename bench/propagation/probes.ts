@@ -54,7 +54,7 @@ export async function untilCurrent(stack: StackClient): Promise<SnapshotResource
   const deadline = Date.now() + 6 * patienceMs
   for (;;) {
     const snapshot = await stack.call<SnapshotResource>('GET', `${stack.urls.rule_service}/api/v1/snapshot`)
-    const isBehind = snapshot.evaluators.length === 0 || snapshot.evaluators.some(one => one.lag.versions > 0)
+    const isBehind = snapshot.evaluators.length === 0 || snapshot.evaluators.some(one => one.lag.versions !== 0)
     if (snapshot.version !== null && snapshot.waiting_changes === 0 && !isBehind) return snapshot
     if (Date.now() > deadline) throw new Error(`the snapshot is not everywhere: ${JSON.stringify(snapshot)}`)
     await sleep(10)

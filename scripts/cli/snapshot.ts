@@ -68,7 +68,7 @@ function print(snapshot: SnapshotResource): void {
   const rows = evaluators.map(({ evaluator_id, version: has, lag }) => [
     '',
     evaluator_id,
-    lag.versions === 0 ? `${has}` : `${has}, ${lag.versions} versions behind for ${lag.seconds.toFixed(1)} s`,
+    lag.versions === 0 ? `${has}` : `${has}, ${lag.versions} versions behind for ${lag.seconds?.toFixed(1)} s`,
   ])
   process.stdout.write(`${aligned([...lines, ['evaluators', snapshot.evaluators_current], ...rows])}\n`)
 }

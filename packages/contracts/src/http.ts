@@ -130,7 +130,8 @@ export interface SnapshotResource {
   age_seconds: number | null
   /** Who builds snapshots now. Null: nobody, and a change waits. */
   leader: { leader_id: string; since: string; lease_until: string } | null
-  last_reconcile: Record<string, unknown> | null
+  /** The last comparison of everything with Postgres. */
+  last_reconcile: { at: string; seconds: number; rules: number; drift: number } | null
   rebuilds: { wanted: number; done: number }
   /** Changes that no snapshot has yet. */
   waiting_changes: number

@@ -9,7 +9,7 @@ export interface LeaseRow {
   leader_id: string | null
   leader_since: Date | null
   lease_until: Date | null
-  last_reconcile: Record<string, unknown> | null
+  last_reconcile: SnapshotResource['last_reconcile']
   rebuilds_wanted: number
   rebuilds_done: number
   waiting_changes: number
