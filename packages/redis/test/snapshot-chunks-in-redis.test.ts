@@ -12,7 +12,7 @@ import {
   writeChunks,
 } from '../src/snapshot-store.ts'
 import { deleteKeys, test } from './private-redis.ts'
-import { publish, readSnapshot, rulesOf, snapshotOf } from './snapshots.ts'
+import { chunkKey, publish, readSnapshot, rulesOf, snapshotOf } from './snapshots.ts'
 
 describe('a chunk lives as long as somebody may need it', () => {
   test('replaced ones stay for readers that just read their manifest, then go', async ({ redis, prefix }) => {
@@ -169,7 +169,6 @@ describe('chunks that no manifest names', () => {
   })
 })
 
-const chunkKey = (prefix: string, hash: string) => `${prefix}snapshot:chunk:${hash}`
 const hashesOf = (manifest: Manifest) => manifest.chunks.map(chunk => chunk.hash)
 
 /** In milliseconds from now; -1 is never. */

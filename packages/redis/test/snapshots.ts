@@ -62,3 +62,15 @@ export function rulesOf(version: number, count: number): SnapshotRule[] {
 }
 
 const byId = (a: SnapshotRule, b: SnapshotRule) => (a.rule_id < b.rule_id ? -1 : 1)
+
+export const chunkKey = (prefix: string, hash: string): string => `${prefix}snapshot:chunk:${hash}`
+
+/** Looks again and again until the work has ended. */
+export async function whileRunning(work: Promise<unknown>, look: () => Promise<void>): Promise<void> {
+  let running = true
+  const ended = work.finally(() => {
+    running = false
+  })
+  while (running) await look()
+  await ended
+}

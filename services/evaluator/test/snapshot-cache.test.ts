@@ -3,7 +3,8 @@ import { chunkOf } from '@tocsin/redis/snapshot-chunk'
 import { subscribeToSnapshots } from '@tocsin/redis/snapshot-store'
 import { metrics } from '@tocsin/runtime/metrics'
 import { eventually } from '@tocsin/testkit/eventually'
-import { describe, expect } from 'vitest'
+import { describe, expect, vi } from 'vitest'
+import { SnapshotCache } from '../src/snapshot-cache.ts'
 import { chunkKey, publishSnapshot } from './publish-snapshot.ts'
 import type { Line } from './rules-in-chunks.ts'
 import { inUse, keepErrors, log, metric, rulesOf, test, versionsOf } from './snapshot-fixture.ts'
@@ -59,6 +60,23 @@ describe('a snapshot is taken into use', () => {
     expect(before.version).toBe(1)
     expect(before.size).toBe(64)
     expect(versionsOf(cache).filter(version => version === 2)).toHaveLength(11)
+  })
+
+  test('a bug in the middle of that ends the process, and until then nobody matches with half-changed rules', async ({
+    redis,
+    prefix,
+  }) => {
+    const cache = new SnapshotCache({ redis, prefix, log, onSwap: async () => {} })
+    const ended = expect(cache.keepCurrent(new AbortController().signal)).rejects.toThrow('a bug')
+    await publishSnapshot(redis, prefix, rulesOf(1, 10), { version: 1 })
+    await inUse(cache, 1)
+    vi.spyOn(cache.current!, 'apply').mockImplementation(() => {
+      throw new TypeError('a bug')
+    })
+    await publishSnapshot(redis, prefix, rulesOf(1, 11), { version: 2 })
+    cache.wake()
+    await ended
+    expect(cache.current).toBeUndefined()
   })
 
   test('another number of chunks, up and down, while it runs', async ({ redis, prefix, startCache }) => {
