@@ -1,3 +1,4 @@
+import type { SnapshotResource } from '@tocsin/contracts/http'
 import type { Queryable } from '@tocsin/postgres/database'
 
 /** Postgres tells it when a rebuild is asked for, to a leader that listens; the others see it in the lease. */
