@@ -23,6 +23,9 @@ CREATE TABLE rule_versions (
 -- What the next snapshot is for. Nearly always empty, so asking ten times a second costs nothing.
 CREATE INDEX rule_versions_waiting ON rule_versions (rule_id) WHERE snapshot_version IS NULL;
 
+-- When the first change was live that an evaluator does not have: how long it lags.
+CREATE INDEX rule_versions_by_snapshot ON rule_versions (snapshot_version) WHERE snapshot_version IS NOT NULL;
+
 -- Rules keep their stamps: without them the first snapshot afterwards would stamp every rule anew, and tell of changes
 -- that waited for years.
 INSERT INTO rule_versions (rule_id, version, team_id, action, changed_at, definition, snapshot_version, snapshot_at)
@@ -53,6 +56,3 @@ INSERT INTO snapshot_lease (version) SELECT CASE WHEN is_called THEN last_value 
 DROP SEQUENCE snapshot_versions;
 DROP INDEX rules_not_in_a_snapshot;
 ALTER TABLE rules DROP COLUMN snapshot_version;
-
--- Relays take the oldest rows that no other relay holds; of one key in its order.
-CREATE INDEX outbox_unpublished_by_key ON outbox (key, outbox_id) WHERE published_at IS NULL;

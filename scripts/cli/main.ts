@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
   demo: { summary: 'one alert all the way: rule, alert, webhook, email', load: () => import('./demo.ts') },
   test: { summary: 'all tests that this machine can run', load: () => import('./test.ts') },
   bench: { summary: 'measure the running stack', load: () => import('./bench.ts') },
+  snapshot: { summary: 'which rules the evaluators match with; rebuild it', load: () => import('./snapshot.ts') },
 }
 
 const help = `Usage: ./tocsin <command> [options]

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { severities } from './alert.ts'
 import type { Problem } from './errors.ts'
+import type { RuleAction } from './messages.ts'
 
 /** The bodies of the REST API, as callers write them. What the database adds is in the `…Resource` types. */
 
@@ -64,9 +65,8 @@ export interface EndpointResource {
   updated_at: string
 }
 
-export interface RuleResource {
-  rule_id: string
-  team_id: string
+/** What people write of a rule, with everything filled in. */
+export interface RuleAsRead {
   name: string
   /** Only of a rule that was written in the short form. */
   severity?: string
@@ -75,6 +75,11 @@ export interface RuleResource {
   endpoints: string[]
   enabled: boolean
   notify_resolved: boolean
+}
+
+export interface RuleResource extends RuleAsRead {
+  rule_id: string
+  team_id: string
   version: number
   created_at: string
   updated_at: string
@@ -87,8 +92,60 @@ export interface RuleResource {
 /** How many of the running evaluators know the rule's current version: `2/3` is two of three. */
 export interface RuleLive {
   evaluators: string
-  /** The first snapshot that knows this version; null until there is one. */
+  /** Of the first snapshot that knows the rule's current version; null until there is one. */
+  version: number | null
+  /** When that snapshot could be read. */
+  since: string | null
+}
+
+/** One change of a rule: who, when, what it was before and after. */
+export interface RuleVersionResource {
+  version: number
+  action: RuleAction
+  changed_at: string
+  /** Null: nobody wrote down who changed it. A key that is deleted has no name any more. */
+  changed_by: { key_id: string; name: string | null } | null
+  /** Null: it was made with this version, or nobody wrote down what was before. */
+  before: RuleAsRead | null
+  /** Null: it was deleted. */
+  after: RuleAsRead | null
+  /** The first snapshot that knows of the change, and when that could be read; null until there is one. */
   snapshot_version: number | null
+  live_since: string | null
+}
+
+/** What evaluators are given to match with, who makes it, and who has it. Null is what nobody knows (yet). */
+export interface SnapshotResource {
+  version: number | null
+  /** The fencing token of the leader that built it. */
+  token: number | null
+  /** Of its contents: equal ones mean equal rules. */
+  hash: string | null
+  /** Only those that are enabled. */
+  rules: number | null
+  chunks: number | null
+  /** What the chunks take in Redis. */
+  bytes: number | null
+  built_at: string | null
+  age_seconds: number | null
+  /** Who builds snapshots now. Null: nobody, and a change waits. */
+  leader: { leader_id: string; since: string; lease_until: string } | null
+  /** The last comparison of everything with Postgres. */
+  last_reconcile: { at: string; seconds: number; rules: number; drift: number } | null
+  rebuilds: { wanted: number; done: number }
+  /** Changes that no snapshot has yet. */
+  waiting_changes: number
+  evaluators: SnapshotEvaluator[]
+  /** How many of the running evaluators match with this version, or a later one: `2/3` is two of three. */
+  evaluators_current: string
+}
+
+export interface SnapshotEvaluator {
+  evaluator_id: string
+  version: number
+  since: string
+  /** How far it is behind, and for how long there has been something newer; nulls while there is nothing to compare. */
+  lag: { versions: number | null; seconds: number | null }
 }
 
 export const notificationStatuses = ['pending', 'ready', 'delivered', 'partial', 'failed', 'skipped'] as const

@@ -29,6 +29,7 @@ const routes: Route[] = [
     accepts: [mediaTypes.json, mediaTypes.ndjson],
     POST: request => ({ status: 201, body: jsonOf(request.body) }),
   },
+  { path: '/api/v1/actions', accepts: [], POST: request => ({ status: 202, body: { by: request.caller } }) },
   { path: '/api/v1/small', limitBytes: 10, POST: request => ({ body: jsonOf(request.body) }) },
   {
     path: '/api/v1/broken/:how',
@@ -193,6 +194,15 @@ describe('bodies', () => {
     expect((await expectError(response, 415, 'unsupported_media_type')).details).toEqual({
       accepts: ['application/json'],
     })
+  })
+
+  it('asks for no body and no type where there is nothing to say, and the route knows who calls', async () => {
+    for (const headers of [{}, json, { 'content-type': 'text/plain' }]) {
+      const response = await call('/api/v1/actions', { method: 'POST', headers, body: 'x'.repeat(2_000) })
+      expect(response.status).toBe(202)
+      expect(await response.json()).toEqual({ by: { key_id: 'key_1', name: 'test' } })
+    }
+    expect((await call('/api/v1/actions', { method: 'POST' })).status).toBe(202)
   })
 
   it('takes JSON with a charset, and packed', async () => {

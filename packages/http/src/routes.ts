@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Logger } from '@tocsin/runtime/logger'
 import type { Express, Request, RequestHandler, Response } from 'express'
+import type { Caller } from './api-keys.ts'
 import { type Body, type MediaType, mediaTypeOf, mediaTypes, readBody } from './body.ts'
 import { refusal } from './problems.ts'
 import { contextOf } from './request-context.ts'
@@ -8,6 +9,8 @@ import { contextOf } from './request-context.ts'
 export interface ApiRequest {
   id: string
   log: Logger
+  /** Who asks: every route lies behind a key. */
+  caller: Caller
   headers: IncomingHttpHeaders
   query: Request['query']
   /** No bytes when there was no body. */
@@ -32,7 +35,7 @@ type Method = (typeof methods)[number]
 /** One path and what it answers to. Whatever it does not answer to is 405, with what it would. */
 export interface Route extends Partial<Record<Method, Handler>> {
   path: string
-  /** Media types of the bodies that it takes; JSON unless told. */
+  /** Media types of the bodies that it takes; JSON unless told. With an empty list none is read, nor asked for. */
   accepts?: readonly MediaType[]
   /** Of its largest body; that of the whole API unless told. */
   limitBytes?: number
@@ -55,7 +58,7 @@ export function mountRoute(app: Express, route: Route, apiLimitBytes: number): v
     const handler = route[method]
     if (handler === undefined) continue
     const accepts = acceptsByMethod[method] && (route.accepts ?? acceptsByMethod[method])
-    const steps = [...(accepts ? readBody({ accepts, limitBytes }) : []), answerWith(handler)]
+    const steps = [...(accepts?.length ? readBody({ accepts, limitBytes }) : []), answerWith(handler)]
     mounted[method.toLowerCase() as Lowercase<Method>](...steps)
   }
   mounted.all(methodNotAllowed(route))
@@ -71,11 +74,13 @@ function answerWith(handler: Handler): RequestHandler {
 }
 
 function apiRequest(req: Request, res: Response): ApiRequest {
-  const { requestId, log, traceparent } = contextOf(res)
+  const { requestId, log, traceparent, caller } = contextOf(res)
+  if (caller === undefined) throw new Error('a route was reached without a key')
   const bytes = Buffer.isBuffer(req.body) ? req.body : new Uint8Array()
   return {
     id: requestId,
     log,
+    caller,
     traceparent,
     headers: req.headers,
     query: req.query,

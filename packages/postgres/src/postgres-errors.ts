@@ -2,9 +2,10 @@ import { AppError } from '@tocsin/runtime/errors'
 
 /**
  * SQLSTATE classes after which the same statement may well succeed: connection trouble (08), a resource that ran out
- * (53), a server that stops or starts (57P), a lost race (40, 55P03), and read-only during a failover (25006).
+ * (53), a server that stops or starts (57P), a lost race (40, 55P03), read-only during a failover (25006), and a
+ * transaction that was ended because its process slept (25P03).
  */
-const retryableStates = /^(08|53|57P|40|55P03|25006)/
+const retryableStates = /^(08|53|57P|40|55P03|25006|25P03)/
 
 const retryableSocketCodes = new Set([
   'ECONNREFUSED',

@@ -10,7 +10,9 @@ export const postgresSettings = {
     .string()
     .optional()
     .describe('PEM file of the authority that signed the certificate of Postgres; turns TLS on'),
-  DATABASE_POOL_SIZE: count().default(10).describe('connections that one process opens at most'),
+  DATABASE_POOL_SIZE: count()
+    .default(10)
+    .describe('connections that one process opens at most, beside one that listens'),
 }
 
 export type PostgresSettings = z.infer<z.ZodObject<typeof postgresSettings>>

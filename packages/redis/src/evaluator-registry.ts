@@ -8,12 +8,14 @@ import { type Redis, rethrowRedis } from './connection.ts'
 export interface RunningEvaluator {
   evaluator_id: string
   snapshot_version: number
+  /** When it began to match with that version, by its own clock: RFC 3339. */
+  since: string
 }
 
 /** Five heartbeats a second apart: one that is late because of a long garbage collection does not look like a death. */
 export const evaluatorTtlMs = 5_000
 
-/** The field's value is `<expiry> <version>`. Sweeps who is gone while it is here; the key goes with the last of them. */
+/** The field's value is `<expiry> <version> <since>`. Sweeps who is gone while it is here; the key goes with the last of them. */
 const beat = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -21,17 +23,17 @@ local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
   if tonumber(string.match(entries[i + 1], '^%d+') or 0) <= now then redis.call('HDEL', KEYS[1], entries[i]) end
 end
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + ARGV[3]) .. ' ' .. ARGV[2])
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + ARGV[2]) .. ' ' .. ARGV[3] .. ' ' .. ARGV[4])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 `
 
 export async function heartbeat(
   redis: Redis,
   prefix: string,
-  { evaluator_id, snapshot_version }: RunningEvaluator,
+  { evaluator_id, snapshot_version, since }: RunningEvaluator,
   ttlMs: number = evaluatorTtlMs,
 ): Promise<void> {
-  await redis.eval(beat, 1, key(prefix), evaluator_id, String(snapshot_version), String(ttlMs)).catch(rethrowRedis)
+  await redis.eval(beat, 1, key(prefix), evaluator_id, ttlMs, snapshot_version, since).catch(rethrowRedis)
 }
 
 /** One that stops says so, instead of counting as "not live yet" until its entry expires. */
@@ -45,21 +47,21 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local found = {}
 local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
-  local expiry, version = string.match(entries[i + 1], '^(%d+) (%d+)$')
+  local expiry, version, since = string.match(entries[i + 1], '^(%d+) (%d+) (%S+)$')
   if expiry and tonumber(expiry) > now then
-    found[#found + 1] = {entries[i], version}
+    found[#found + 1] = {entries[i], version, since}
   end
 end
 return found
 `
 
-const foundSchema = z.array(z.tuple([z.string(), z.coerce.number().int()]))
+const foundSchema = z.array(z.tuple([z.string(), z.coerce.number().int(), z.string()]))
 
 /** Those that sent a heartbeat lately, by id. */
 export async function readEvaluators(redis: Redis, prefix: string): Promise<RunningEvaluator[]> {
   return foundSchema
     .parse(await redis.eval(live, 1, key(prefix)).catch(rethrowRedis))
-    .map(([evaluator_id, snapshot_version]) => ({ evaluator_id, snapshot_version }))
+    .map(([evaluator_id, snapshot_version, since]) => ({ evaluator_id, snapshot_version, since }))
     .sort((a, b) => (a.evaluator_id < b.evaluator_id ? -1 : 1))
 }
 

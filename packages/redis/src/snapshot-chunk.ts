@@ -10,7 +10,7 @@ import { AppError, messageOf } from '@tocsin/runtime/errors'
  *     <rule_id> <digest of the JSON> <the rule as JSON>
  *
  * Whoever holds an older state of the chunk sees by id and digest which lines are new, and parses only those: of the
- * 400 rules of a chunk mostly one.
+ * 200 rules of a chunk mostly one.
  */
 export interface RuleLine {
   rule_id: string
@@ -27,11 +27,17 @@ export interface PackedChunk {
 const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
 
+/** Of a digest; all are of one length, so that a reader can keep those of a chunk as one text. */
+export const digestLength = 11
+
 /** 3 is zstd's own choice: 100,000 rules take 0.15 s. Higher levels took three times as long for 5 % less. */
 const level = 3
 
 /** No chunk that we write comes near; more than this is no chunk of ours, and would take the reader's memory. */
 const textBytesMax = 256 * 1_048_576
+
+/** Node unpacks in pieces of 16 KiB, a trip to another thread for each. A chunk in one piece takes half the time. */
+const pieceBytes = 256 * 1024
 
 /** Of JSON without line ends, as `JSON.stringify` and Postgres write it. */
 export function lineOf(ruleId: string, json: string): string {
@@ -40,10 +46,12 @@ export function lineOf(ruleId: string, json: string): string {
 
 export function* linesOf(text: string): Generator<RuleLine> {
   for (let from = 0; from < text.length; ) {
+    const end = text.indexOf('\n', from)
     const afterId = text.indexOf(' ', from)
-    const afterDigest = text.indexOf(' ', afterId + 1)
-    const end = text.indexOf('\n', afterDigest + 1)
-    if (afterId === -1 || afterDigest === -1 || end === -1) throw badSnapshot('a chunk ends within a rule')
+    const afterDigest = afterId + 1 + digestLength
+    if (end === -1 || afterId === -1 || afterDigest >= end || text[afterDigest] !== ' ') {
+      throw badSnapshot('a line of a chunk is not a rule')
+    }
     yield {
       rule_id: text.slice(from, afterId),
       digest: text.slice(afterId + 1, afterDigest),
@@ -54,12 +62,13 @@ export function* linesOf(text: string): Generator<RuleLine> {
 }
 
 /**
- * About √rules chunks, a power of two. A change costs each reader the manifest, which grows with the number of chunks,
- * and one chunk, which shrinks with it; at the root both cost about the same. The count stays until it is off by more
- * than a factor of two, because another one puts every rule into another chunk.
+ * About 2√rules chunks, a power of two. A change costs each reader the manifest, which grows with the number of chunks,
+ * and one chunk, which shrinks with it: measured 0.55 µs for each chunk and 1.9 µs for each rule of the one, so that both
+ * cost about the same there. The count stays until it is off by more than a factor of two, because another one puts every
+ * rule into another chunk.
  */
 export function chunkCountFor(rules: number, current?: number): number {
-  const ideal = Math.log2(Math.max(rules, 1)) / 2
+  const ideal = Math.log2(Math.max(rules, 1)) / 2 + 1
   if (current !== undefined && Math.abs(Math.log2(current) - ideal) <= 1) return current
   return 2 ** Math.round(ideal)
 }
@@ -84,24 +93,24 @@ export async function packChunk(text: string, rules: number): Promise<PackedChun
 
 /** Throws when the bytes are not those of the chunk with this hash. */
 export async function unpackChunk(chunkHash: string, packed: Buffer): Promise<string> {
-  let text: string
+  let bytes: Buffer
   try {
-    text = (await decompress(packed, { maxOutputLength: textBytesMax })).toString()
+    bytes = await decompress(packed, { maxOutputLength: textBytesMax, chunkSize: pieceBytes })
   } catch (error) {
     throw badSnapshot(`chunk ${chunkHash} cannot be unpacked: ${messageOf(error)}`, error)
   }
-  if (hashOfChunk(text) !== chunkHash) throw badSnapshot(`chunk ${chunkHash} is not what was written`)
-  return text
+  if (hashOfChunk(bytes) !== chunkHash) throw badSnapshot(`chunk ${chunkHash} is not what was written`)
+  return bytes.toString()
 }
 
 /** 128 bits of SHA-256: what is compared is accidents, not attacks, and the manifest has one for each chunk. */
-export const hashOfChunk = (text: string): string => hash('sha256', text, 'base64url').slice(0, 22)
+export const hashOfChunk = (text: string | Buffer): string => hash('sha256', text, 'base64url').slice(0, 22)
 
 export const hashOfChunks = (chunks: readonly ChunkEntry[]): string =>
   hash('sha256', chunks.map(chunk => chunk.hash).join(), 'hex')
 
 /** Only neighbours in time are told apart by it: the same rule before and after. */
-const shortHash = (text: string) => hash('sha1', text, 'base64url').slice(0, 11)
+const shortHash = (text: string) => hash('sha1', text, 'base64url').slice(0, digestLength)
 
 /** Retryable: the rule-updater compares Redis with Postgres all the time and puts a good one in its place. */
 export function badSnapshot(message: string, cause?: unknown): AppError {

@@ -33,16 +33,19 @@ export interface Swap {
 }
 
 /**
- * KEYS: current, then the chunks of the manifest that its base does not have, then those of the base that it does not
- * have. A current that cannot be read counts as none.
+ * KEYS: current, then the chunks of the manifest that must be looked for, then those of the base that it does not have.
+ * A current that cannot be read counts as none: `1e999` or `nan` would refuse every number that follows.
  */
 const swap = `
 local version, token, base = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local added, grace = tonumber(ARGV[5]), ARGV[6]
 local kind = redis.call('TYPE', KEYS[1]).ok
 if kind ~= 'hash' then redis.call('DEL', KEYS[1]) end
-local held = redis.call('HMGET', KEYS[1], 'version', 'token')
-local heldVersion, heldToken = tonumber(held[1]), tonumber(held[2])
+local function number(field)
+  local text = redis.call('HGET', KEYS[1], field)
+  return text and tonumber(string.match(text, '^%d+$'))
+end
+local heldVersion, heldToken = number('version'), number('token')
 if heldVersion and heldToken then
   if heldToken > token or heldVersion >= version then
     return {'older', string.format('%.0f', heldVersion), string.format('%.0f', heldToken)}
@@ -63,7 +66,10 @@ redis.call('PUBLISH', ARGV[8], ARGV[2])
 return {'published'}
 `
 
-/** Replaces the base, if that is still there, and nothing newer, and every chunk of the manifest. */
+/**
+ * Replaces the base, if that is still there and nothing newer, and if the chunks that the base does not have are there
+ * too. Where there may be no base any more, in a Redis that was found empty, that is all of them.
+ */
 export async function swapManifest(
   redis: Redis,
   prefix: string,
@@ -71,7 +77,7 @@ export async function swapManifest(
 ): Promise<SwapOutcome> {
   const before = chunkHashes(base)
   const after = chunkHashes(manifest)
-  const added = [...after.difference(before)].map(hash => chunkKey(prefix, hash))
+  const added = [...(isConfirmed ? after : after.difference(before))].map(hash => chunkKey(prefix, hash))
   const removed = [...before.difference(after)].map(hash => chunkKey(prefix, hash))
   const keys = [currentKey(prefix), ...added, ...removed]
   const { version, token } = manifest
@@ -87,27 +93,29 @@ export async function swapManifest(
  * nothing. NX, because an older leader that wakes up may write a chunk that the snapshot of its successor has: it must
  * not give it an end. One that is about to expire may be gone before the swap, which then says `lost`.
  */
-export async function writeChunks(redis: Redis, prefix: string, chunks: readonly PackedChunk[]): Promise<void> {
-  const pipeline = redis.pipeline()
-  for (const { entry, packed } of chunks) {
-    if (packed !== undefined) pipeline.set(chunkKey(prefix, entry.hash), packed, 'PX', chunkGraceMs, 'NX')
-  }
-  await execute(pipeline)
+export function writeChunks(redis: Redis, prefix: string, chunks: readonly PackedChunk[]): Promise<void> {
+  return setChunks(redis, prefix, chunks, ['PX', chunkGraceMs, 'NX'])
 }
 
 /** For chunks of the current snapshot that are gone or damaged: as they should be, and for good. */
-export async function restoreChunks(redis: Redis, prefix: string, chunks: readonly PackedChunk[]): Promise<void> {
-  const pipeline = redis.pipeline()
-  for (const { entry, packed } of chunks) {
-    if (packed !== undefined) pipeline.set(chunkKey(prefix, entry.hash), packed)
-  }
-  await execute(pipeline)
+export function restoreChunks(redis: Redis, prefix: string, chunks: readonly PackedChunk[]): Promise<void> {
+  return setChunks(redis, prefix, chunks, [])
 }
 
-async function execute(pipeline: ReturnType<Redis['pipeline']>): Promise<void> {
-  const results = await pipeline.exec().catch(rethrowRedis)
-  const failed = results?.find(([error]) => error !== null)
-  if (failed) rethrowRedis(failed[0])
+/** So many at a time: some MB on their way, whatever the size of the snapshot. */
+const chunksPerCall = 32
+
+async function setChunks(
+  redis: Redis,
+  prefix: string,
+  chunks: readonly PackedChunk[],
+  how: readonly (string | number)[],
+): Promise<void> {
+  for (let from = 0; from < chunks.length; from += chunksPerCall) {
+    const some = chunks.slice(from, from + chunksPerCall).filter(chunk => chunk.packed !== undefined)
+    const set = some.map(({ entry, packed }) => redis.call('SET', chunkKey(prefix, entry.hash), packed!, ...how))
+    await Promise.all(set).catch(rethrowRedis)
+  }
 }
 
 /** What `confirmedUntilMs` is counted from. */
@@ -148,9 +156,6 @@ async function readField(redis: Redis, prefix: string, field: string): Promise<s
   }
 }
 
-/** So many at a time: an answer of a few MB, whatever the size of the snapshot. */
-const chunksPerRead = 32
-
 /** The texts of these chunks by hash, each verified, or an error: never a part of them. */
 export async function readChunks(
   redis: Redis,
@@ -158,8 +163,8 @@ export async function readChunks(
   hashes: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
   const texts = new Map<string, string>()
-  for (let from = 0; from < hashes.length; from += chunksPerRead) {
-    const some = hashes.slice(from, from + chunksPerRead)
+  for (let from = 0; from < hashes.length; from += chunksPerCall) {
+    const some = hashes.slice(from, from + chunksPerCall)
     const packed = await redis.mgetBuffer(some.map(hash => chunkKey(prefix, hash))).catch(rethrowRedis)
     const unpacked = await Promise.all(some.map((hash, at) => unpack(hash, packed[at] ?? null)))
     for (const [at, hash] of some.entries()) texts.set(hash, unpacked[at] as string)
@@ -184,37 +189,35 @@ export async function missingChunks(redis: Redis, prefix: string, manifest: Mani
 }
 
 /**
- * KEYS: current, then chunks that a snapshot does not have; ARGV: their hashes. Asks the current snapshot again: a leader
- * that was frozen since it looked would otherwise take away what its successor has published. NX: those that expire
- * already keep their time.
+ * KEYS: current, then chunks that the manifest of this version does not name. Those that have an end already keep it.
+ * False when another version is there, which may name them: a leader that was paused meanwhile must not end chunks of
+ * its successor.
  */
-const expire = `
-local manifest = redis.call('HGET', KEYS[1], 'manifest')
-if not manifest then return 0 end
+const expireStrays = `
+if redis.call('TYPE', KEYS[1]).ok ~= 'hash' or redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then return false end
 local strays = 0
 for i = 2, #KEYS do
-  if not string.find(manifest, ARGV[i], 1, true) then
-    strays = strays + redis.call('PEXPIRE', KEYS[i], ARGV[1], 'NX')
-  end
+  if redis.call('PTTL', KEYS[i]) == -1 then strays = strays + redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
 end
 return strays
 `
 
 /** Chunks that stay although no manifest names them: a flush or a restored Redis took the manifest that knew of them. */
 export async function expireStrayChunks(redis: Redis, prefix: string, manifest: Manifest): Promise<number> {
-  const known = chunkHashes(manifest)
-  const start = chunkKey(prefix, '')
+  const known = new Set([...chunkHashes(manifest)].map(hash => chunkKey(prefix, hash)))
+  // In a pattern some signs mean more than themselves, and keys of another prefix are not ours to end.
+  const ours = `${chunkKey(prefix, '').replace(/[*?[\]\\]/g, '\\$&')}*`
   let strays = 0
-  for (let cursor = ''; cursor !== '0'; ) {
-    const found = redis.scan(cursor || '0', 'MATCH', `${start}*`, 'COUNT', 1_000)
-    const [next, keys] = await found.catch(rethrowRedis)
-    const unknown = keys.map(key => key.slice(start.length)).filter(hash => !known.has(hash))
-    if (unknown.length > 0) {
-      const all = [currentKey(prefix), ...unknown.map(hash => chunkKey(prefix, hash))]
-      strays += (await redis.eval(expire, all.length, ...all, chunkGraceMs, ...unknown).catch(rethrowRedis)) as number
-    }
+  let cursor = '0'
+  do {
+    const [next, keys] = await redis.scan(cursor, 'MATCH', ours, 'COUNT', 1_000).catch(rethrowRedis)
+    const unknown = [currentKey(prefix), ...keys.filter(key => !known.has(key))]
+    const args = [String(manifest.version), chunkGraceMs]
+    const expired = await redis.eval(expireStrays, unknown.length, ...unknown, ...args).catch(rethrowRedis)
+    if (expired === null) return strays
+    strays += expired as number
     cursor = next
-  }
+  } while (cursor !== '0')
   return strays
 }
 

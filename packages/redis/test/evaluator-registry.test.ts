@@ -3,62 +3,68 @@ import { expect } from 'vitest'
 import { evaluatorTtlMs, heartbeat, readEvaluators, removeEvaluator } from '../src/evaluator-registry.ts'
 import { test } from './private-redis.ts'
 
-test('every evaluator that sends heartbeats is listed with its latest version', async ({ redis, prefix }) => {
-  await heartbeat(redis, prefix, { evaluator_id: 'b', snapshot_version: 4 })
-  await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 4 })
-  await heartbeat(redis, prefix, { evaluator_id: 'b', snapshot_version: 5 })
+const since = '2026-07-01T08:00:00.000Z'
+
+test('every evaluator that sends heartbeats is listed with its latest version, and since when it has that', async ({
+  redis,
+  prefix,
+}) => {
+  const later = '2026-07-01T08:00:01.250Z'
+  await heartbeat(redis, prefix, { evaluator_id: 'b', snapshot_version: 4, since })
+  await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 4, since })
+  await heartbeat(redis, prefix, { evaluator_id: 'b', snapshot_version: 5, since: later })
 
   expect(await readEvaluators(redis, prefix)).toEqual([
-    { evaluator_id: 'a', snapshot_version: 4 },
-    { evaluator_id: 'b', snapshot_version: 5 },
+    { evaluator_id: 'a', snapshot_version: 4, since },
+    { evaluator_id: 'b', snapshot_version: 5, since: later },
   ])
 })
 
 test('one that falls silent is gone after its time, while the others stay', async ({ redis, prefix }) => {
-  await heartbeat(redis, prefix, { evaluator_id: 'silent', snapshot_version: 1 }, 150)
-  await heartbeat(redis, prefix, { evaluator_id: 'alive', snapshot_version: 1 }, 5_000)
+  await heartbeat(redis, prefix, { evaluator_id: 'silent', snapshot_version: 1, since }, 150)
+  await heartbeat(redis, prefix, { evaluator_id: 'alive', snapshot_version: 1, since }, 5_000)
   expect(await readEvaluators(redis, prefix)).toHaveLength(2)
 
   await sleep(200)
 
-  expect(await readEvaluators(redis, prefix)).toEqual([{ evaluator_id: 'alive', snapshot_version: 1 }])
-  await heartbeat(redis, prefix, { evaluator_id: 'alive', snapshot_version: 1 })
+  expect(await readEvaluators(redis, prefix)).toEqual([{ evaluator_id: 'alive', snapshot_version: 1, since }])
+  await heartbeat(redis, prefix, { evaluator_id: 'alive', snapshot_version: 1, since })
   expect(await redis.hkeys(`${prefix}evaluators`)).toEqual(['alive'])
 })
 
 test('a short heartbeat does not shorten the life of the others', async ({ redis, prefix }) => {
-  await heartbeat(redis, prefix, { evaluator_id: 'long', snapshot_version: 1 }, 5_000)
-  await heartbeat(redis, prefix, { evaluator_id: 'short', snapshot_version: 1 }, 50)
+  await heartbeat(redis, prefix, { evaluator_id: 'long', snapshot_version: 1, since }, 5_000)
+  await heartbeat(redis, prefix, { evaluator_id: 'short', snapshot_version: 1, since }, 50)
   await sleep(100)
-  expect(await readEvaluators(redis, prefix)).toEqual([{ evaluator_id: 'long', snapshot_version: 1 }])
+  expect(await readEvaluators(redis, prefix)).toEqual([{ evaluator_id: 'long', snapshot_version: 1, since }])
 })
 
 test('one that stops is gone at once', async ({ redis, prefix }) => {
-  await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 1 })
+  await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 1, since })
   await removeEvaluator(redis, prefix, 'a')
   expect(await readEvaluators(redis, prefix)).toEqual([])
 })
 
 test('nothing is left in Redis when nobody sends heartbeats any more', async ({ redis, prefix }) => {
   expect(await readEvaluators(redis, prefix)).toEqual([])
-  await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 1 })
+  await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 1, since })
   const left = await redis.pttl(`${prefix}evaluators`)
   expect(left).toBeGreaterThan(evaluatorTtlMs / 2)
   expect(left).toBeLessThanOrEqual(evaluatorTtlMs)
 })
 
 test('whatever else a field may hold is left out instead of failing the list', async ({ redis, prefix }) => {
-  await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 1 })
-  await redis.hset(`${prefix}evaluators`, 'b', 'nonsense', 'c', '99999999999999', 'd', '')
-  expect(await readEvaluators(redis, prefix)).toEqual([{ evaluator_id: 'a', snapshot_version: 1 }])
-  await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 2 })
-  expect(await readEvaluators(redis, prefix)).toEqual([{ evaluator_id: 'a', snapshot_version: 2 }])
+  await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 1, since })
+  await redis.hset(`${prefix}evaluators`, 'b', 'nonsense', 'c', '99999999999999 1', 'd', '')
+  expect(await readEvaluators(redis, prefix)).toEqual([{ evaluator_id: 'a', snapshot_version: 1, since }])
+  await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 2, since })
+  expect(await readEvaluators(redis, prefix)).toEqual([{ evaluator_id: 'a', snapshot_version: 2, since }])
 })
 
 test('Redis that cannot be reached is a failure that a retry may help', async ({ connect, prefix }) => {
   const redis = await connect()
   redis.disconnect()
-  await expect(heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 1 })).rejects.toMatchObject({
+  await expect(heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 1, since })).rejects.toMatchObject({
     code: 'redis_unavailable',
     retryable: true,
   })

@@ -15,15 +15,23 @@ export interface TopicReader extends AsyncDisposable {
   records: ReadRecord[]
 }
 
-/** Reads a topic from its beginning, as somebody else's program would. */
-export async function readTopic(topic: string): Promise<TopicReader> {
+export interface TopicReaderOptions {
+  brokers?: string
+  from?: 'earliest' | 'latest'
+}
+
+/** Reads a topic, from its beginning unless told, as somebody else's program would. */
+export async function readTopic(
+  topic: string,
+  { brokers = testServers().kafkaBrokers, from = 'earliest' }: TopicReaderOptions = {},
+): Promise<TopicReader> {
   const consumer = new Consumer({
     clientId: 'test-reader',
     groupId: `${topic}-reader-${randomBytes(4).toString('hex')}`,
-    bootstrapBrokers: testServers().kafkaBrokers.split(','),
+    bootstrapBrokers: brokers.split(','),
     deserializers: stringDeserializers,
   })
-  const stream = await consumer.consume({ topics: [topic], mode: 'earliest', autocommit: false, maxWaitTime: 100 })
+  const stream = await consumer.consume({ topics: [topic], mode: from, autocommit: false, maxWaitTime: 100 })
   const records: ReadRecord[] = []
   stream.on('data', ({ key, value, partition, offset, headers }) => {
     records.push({ key, value, partition, offset: Number(offset), headers: Object.fromEntries(headers) })

@@ -3,7 +3,7 @@ import { MessagesRefused } from '@tocsin/kafka/kafka-errors'
 import type { OutgoingMessage } from '@tocsin/kafka/producer'
 import { AppError } from '@tocsin/runtime/errors'
 import { expect, test } from 'vitest'
-import { LiveRules } from './live-rules.ts'
+import { linesOfRules, liveRulesOf } from '../test/rules-in-chunks.ts'
 import { matchAlerts } from './match-alerts.ts'
 
 const tooLarge = new AppError('kafka_record_too_large', 'larger than allowed')
@@ -13,7 +13,7 @@ test('what Kafka refuses is told to the dead letters once for its alert, with th
   expect(handled.map(({ record }) => record.offset)).toEqual([1])
   expect(handled[0]?.failure.error).toMatchObject({
     code: 'kafka_record_too_large',
-    message: 'not told to search, ops: larger than allowed',
+    message: expect.stringMatching(/^not told to (search, ops|ops, search): larger than allowed$/),
     retryable: false,
   })
 })
@@ -35,14 +35,14 @@ async function handle(
   const teams = ['payments', 'search', 'ops']
   const conditions = { all: [{ fact: 'severity', operator: 'equal', value: 'HIGH' }] }
   const common = { name: 'rule', version: 1, endpoint_ids: [], conditions, notify_resolved: true }
-  const rules = teams.map(team_id => ({ ...common, rule_id: `rule of ${team_id}`, team_id }))
+  const rules = teams.map(team_id => ({ ...common, rule_id: `rule_of_${team_id}`, team_id }))
   const send = async (messages: readonly OutgoingMessage[]) => {
     const verdicts = await Promise.all(messages.map(isRefused))
     const [first, ...more] = verdicts.flatMap((refused, index) => (refused ? [{ index, error: tooLarge }] : []))
     if (first) throw new MessagesRefused([first, ...more])
     return messages.map(({ topic }, offset) => ({ topic, partition: 0, offset }))
   }
-  const cache = { current: await LiveRules.prepare({ version: 1, hash: 'h' }, rules) }
+  const cache = { current: liveRulesOf(linesOfRules(rules)) }
   const stage = matchAlerts({ cache, producer: { send }, topic: 'alerts.matched' })
   const events = alertIds.map((alert_id, offset) => {
     const value = Buffer.from(JSON.stringify({ alert_id, severity: 'HIGH', source: 'api', name: 'timeout' }))

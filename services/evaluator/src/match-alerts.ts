@@ -27,7 +27,7 @@ export function matchAlerts({ cache, producer, topic }: MatchAlertsOptions): Sta
     name: 'match alerts',
     decode: decodeAlert,
     async handle(events) {
-      // Taken once: all of a batch is matched with one version, whatever is swapped in meanwhile.
+      // All of a batch is matched with one version: rules change between batches, and `evaluate` makes no pause.
       const rules = cache.current
       if (rules === undefined) throw new AppError('no_snapshot', 'there are no rules yet', { retryable: true })
       const alerts = events.map(event => event.value)

@@ -9,15 +9,15 @@ const everyMs = 1_000
 const removeMs = 1_000
 
 /**
- * Tells the registry which snapshot this evaluator matches with. Before the first snapshot it tells nothing: it matches
- * no alert, so no rule waits for it.
+ * Tells the registry which snapshot this evaluator matches with, and since when. Before the first snapshot it tells
+ * nothing: it matches no alert, so no rule waits for it.
  */
 export class VersionReporter {
   readonly #redis: Redis
   readonly #prefix: string
   readonly #evaluatorId: string
   readonly #log: Logger
-  #version: number | undefined
+  #inUse: { snapshot_version: number; since: string } | undefined
 
   constructor(redis: Redis, prefix: string, evaluatorId: string, log: Logger) {
     this.#redis = redis
@@ -28,7 +28,7 @@ export class VersionReporter {
 
   /** At once, instead of with the next heartbeat: somebody waits to see the rule live. */
   async report(version: number): Promise<void> {
-    this.#version = version
+    this.#inUse = { snapshot_version: version, since: new Date().toISOString() }
     await this.#beat()
   }
 
@@ -45,8 +45,8 @@ export class VersionReporter {
   }
 
   async #beat(): Promise<void> {
-    if (this.#version === undefined) return
-    const entry = { evaluator_id: this.#evaluatorId, snapshot_version: this.#version }
+    if (this.#inUse === undefined) return
+    const entry = { evaluator_id: this.#evaluatorId, ...this.#inUse }
     await heartbeat(this.#redis, this.#prefix, entry).catch(error => this.#missed(error))
   }
 

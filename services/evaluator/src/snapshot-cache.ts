@@ -1,22 +1,32 @@
 import type { Manifest } from '@tocsin/contracts/snapshot'
 import type { Redis } from '@tocsin/redis/connection'
-import { readManifest, readSnapshot } from '@tocsin/redis/snapshot-store'
+import { badSnapshot } from '@tocsin/redis/snapshot-chunk'
+import { readManifest } from '@tocsin/redis/snapshot-store'
 import { pause } from '@tocsin/runtime/backoff'
-import { type AppError, isRetryable, messageOf } from '@tocsin/runtime/errors'
+import { AppError, isRetryable } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
-import { counter, gauge } from '@tocsin/runtime/metrics'
+import { counter, gauge, histogramSeconds } from '@tocsin/runtime/metrics'
 import { LiveRules } from './live-rules.ts'
+import { bringTo, differenceTo } from './load-rules.ts'
+import { SnapshotTrouble } from './snapshot-trouble.ts'
 
 /** Publish/subscribe tells at once; this is how late a swap is seen when it was told to nobody. */
 const pollMs = 1_000
 
+/** Some 20 µs each, in which no batch is matched: at most a twentieth of a second. */
+const inPlaceRulesMax = 2_000
+
+/** A chunk that is gone is in no manifest any more, if the next one is there already; else somebody lost it. */
+const manifestsTried = 3
+
 const versionGauge = gauge('tocsin_evaluator_snapshot_version', 'Version of the rules that alerts are matched with')
 const rulesGauge = gauge('tocsin_evaluator_rules', 'Rules that alerts are matched with')
-const refusedGauge = gauge('tocsin_evaluator_refused_rules', 'Rules of the snapshot that the matcher would not take')
-const swapsTotal = counter('tocsin_evaluator_swaps_total', 'Snapshots taken into use')
-const failuresTotal = counter('tocsin_evaluator_snapshot_failures_total', 'Snapshots that could not be loaded', [
-  'code',
-])
+const refusedGauge = gauge('tocsin_evaluator_refused_rules', 'Rules of the snapshot that cannot be used')
+const swapsTotal = counter('tocsin_evaluator_swaps_total', 'Snapshots taken into use', ['how'])
+const propagationSeconds = histogramSeconds(
+  'tocsin_rule_propagation_seconds',
+  'From the oldest change of a snapshot to matching with it',
+)
 
 export interface SnapshotCacheOptions {
   redis: Redis
@@ -24,11 +34,13 @@ export interface SnapshotCacheOptions {
   log: Logger
   /** Called when other rules are in use, with their version. */
   onSwap: (version: number) => Promise<void>
+  inPlaceRulesMax?: number
 }
 
 /**
- * The rules in use. Whoever matches takes `current` once per batch: it is replaced by one assignment, after everything
- * that can fail, and what it points to never changes. So a batch sees one version, and no batch ever waits.
+ * The rules in use. Whoever matches takes `current` for each batch anew and makes no pause while he matches. A small
+ * difference is applied to these rules in one run between two batches; for a large one others are built beside them, and
+ * take their place by one assignment. So a batch sees one version, and waits for at most a small difference.
  *
  * Whatever happens to Redis, the last good rules stay in use: when it is away or empty, when a snapshot is damaged, and
  * when it shows a version older than ours, as a restored or lagging Redis does until the rule-updater has repaired it.
@@ -36,12 +48,15 @@ export interface SnapshotCacheOptions {
 export class SnapshotCache {
   current: LiveRules | undefined
   readonly #options: SnapshotCacheOptions
+  readonly #trouble: SnapshotTrouble
   readonly #loaded = Promise.withResolvers<void>()
+  /** Rules that are being built; kept when something fails, so that the next look goes on with them. */
+  #beside: LiveRules | undefined
   #woken = new AbortController()
-  #failure: string | undefined
 
   constructor(options: SnapshotCacheOptions) {
     this.#options = options
+    this.#trouble = new SnapshotTrouble(options.log)
   }
 
   /** Look now. A call that comes while a snapshot is being loaded is not lost: there is another look after it. */
@@ -53,7 +68,7 @@ export class SnapshotCache {
     while (!stopping.aborted) {
       // Made before the look: what is published from here on ends the pause below.
       this.#woken = new AbortController()
-      await this.#look()
+      await this.#look(stopping)
       await pause(pollMs, AbortSignal.any([stopping, this.#woken.signal]))
     }
   }
@@ -67,65 +82,95 @@ export class SnapshotCache {
   /** For `/ready`. */
   check(): void {
     if (this.current !== undefined) return
-    throw new Error(this.#failure ?? 'there is no snapshot yet')
+    throw new Error(this.#trouble.text ?? 'there is no snapshot yet')
   }
 
   status(): Record<string, unknown> {
     return {
       snapshot_version: this.current?.version,
       rules: this.current?.size,
-      refused_rules: this.current?.refused.length,
-      snapshot_failure: this.#failure,
+      refused_rules: this.current?.refused,
+      snapshot_failure: this.#trouble.text,
+      snapshot_failing_since: this.#trouble.since?.toISOString(),
     }
   }
 
-  async #look(): Promise<void> {
-    const { redis, prefix, log } = this.#options
+  async #look(stopping: AbortSignal): Promise<void> {
     try {
-      if (this.#isNews(await readManifest(redis, prefix))) await this.#load()
-      if (this.#failure !== undefined) log.info({ version: this.current?.version }, 'snapshots can be loaded again')
-      this.#failure = undefined
+      await this.#follow(stopping)
+      this.#trouble.end(this.current?.version)
     } catch (error) {
+      if (stopping.aborted) return
       if (!isRetryable(error)) throw error
-      this.#report(error as AppError)
+      this.#trouble.tell(error as AppError, this.current?.version)
     }
   }
 
-  /** The same version with other rules is from another history: Postgres and Redis were both lost, and began again. */
-  #isNews(manifest: Manifest | undefined): boolean {
-    if (manifest === undefined || this.current === undefined) return manifest !== undefined
-    const { version, hash } = this.current
-    return manifest.version > version || (manifest.version === version && manifest.hash !== hash)
+  async #follow(stopping: AbortSignal): Promise<void> {
+    for (let tried = 1; ; tried++) {
+      try {
+        return await this.#takeNews(stopping)
+      } catch (error) {
+        if (!(error instanceof AppError && error.code === 'chunk_gone')) throw error
+        if (tried === manifestsTried) throw badSnapshot(error.message, error)
+      }
+    }
   }
 
-  async #load(): Promise<void> {
-    const { redis, prefix, log, onSwap } = this.#options
-    const snapshot = await readSnapshot(redis, prefix)
-    // Flushed, or swapped for an older one, between the two reads.
-    if (snapshot === undefined || !this.#isNews(snapshot.manifest)) return
-    const rules = await LiveRules.prepare(snapshot.manifest, snapshot.rules)
-    if (rules.refused.length > 0) log.error({ rule_ids: rules.refused }, 'the matcher cannot read these rules')
+  async #takeNews(stopping: AbortSignal): Promise<void> {
+    const manifest = await readManifest(this.#options.redis, this.#options.prefix)
+    const rules = this.current
+    if (!isNews(manifest, rules)) return
+    const rulesMax = this.#options.inPlaceRulesMax ?? inPlaceRulesMax
+    const changes = rules && (await differenceTo(this.#options, rules, manifest, rulesMax))
+    if (rules === undefined || changes === undefined) return this.#buildBeside(manifest, stopping)
+    // Should a bug end this run in its middle, then there are no rules, and no half-changed ones: the process stops.
+    this.current = undefined
+    const refused = rules.apply(changes, manifest)
     this.current = rules
+    await this.#taken(rules, 'in place', refused, manifest.oldest_change_at)
+  }
+
+  async #buildBeside(manifest: Manifest, stopping: AbortSignal): Promise<void> {
+    const isFirst = this.current === undefined
+    if (this.#beside?.chunkCount !== manifest.chunks.length) this.#beside = new LiveRules(manifest.chunks.length)
+    const rules = this.#beside
+    await bringTo(this.#options, rules, manifest, stopping)
+    this.current = rules
+    // A start is not the propagation of a change that was made long ago.
+    await this.#taken(rules, 'beside', rules.refused, isFirst ? null : manifest.oldest_change_at)
+  }
+
+  async #taken(rules: LiveRules, how: string, refused: number, oldestChangeAt: string | null): Promise<void> {
+    const { log, onSwap } = this.#options
+    this.#beside = undefined
     this.#loaded.resolve()
+    if (oldestChangeAt !== null) {
+      // Clocks of machines differ; nothing is live before it was changed.
+      propagationSeconds.observe(Math.max(0, Date.now() - Date.parse(oldestChangeAt)) / 1_000)
+    }
+    if (refused > 0) {
+      log.error({ refused_rules: rules.refused, latest: rules.latestRefusals }, 'left rules out that cannot be used')
+    }
     versionGauge.set(rules.version)
     rulesGauge.set(rules.size)
-    refusedGauge.set(rules.refused.length)
-    swapsTotal.inc()
-    log.debug({ version: rules.version, rules: rules.size }, 'snapshot in use')
+    refusedGauge.set(rules.refused)
+    swapsTotal.inc({ how })
+    log.debug({ version: rules.version, rules: rules.size, how }, 'snapshot in use')
     await onSwap(rules.version)
   }
+}
 
-  /** Once per kind of trouble, not once per second. */
-  #report(error: AppError): void {
-    failuresTotal.inc({ code: error.code })
-    const text = messageOf(error)
-    if (text === this.#failure) return
-    this.#failure = text
-    // Redis that is away comes back by itself; a snapshot that cannot be read is for a person to look at.
-    const level = error.code === 'redis_unavailable' ? 'warn' : 'error'
-    this.#options.log[level](
-      { code: error.code, error: text, version: this.current?.version },
-      'cannot load the snapshot',
-    )
+/**
+ * The same version with other rules is from another history: Postgres and Redis were both lost, and began again. Once
+ * there are rules, none in Redis and older ones are a trouble that somebody must hear of if it stays.
+ */
+function isNews(manifest: Manifest | undefined, rules: LiveRules | undefined): manifest is Manifest {
+  if (rules === undefined) return manifest !== undefined
+  if (manifest === undefined) throw new AppError('snapshot_gone', 'Redis holds no snapshot', { retryable: true })
+  if (manifest.version < rules.version) {
+    const message = `Redis shows snapshot ${manifest.version}, which is older than ours`
+    throw new AppError('older_snapshot', message, { retryable: true })
   }
+  return manifest.version > rules.version || manifest.hash !== rules.hash
 }

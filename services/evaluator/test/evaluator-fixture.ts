@@ -1,7 +1,6 @@
 import { type Match, matchSchema } from '@tocsin/contracts/messages'
-import type { SnapshotRule } from '@tocsin/contracts/snapshot'
+import type { Manifest, SnapshotRule } from '@tocsin/contracts/snapshot'
 import { closeRedis, connectRedis, type Redis } from '@tocsin/redis/connection'
-import { encodeSnapshot, publishSnapshot } from '@tocsin/redis/snapshot-store'
 import { createLogger } from '@tocsin/runtime/logger'
 import { eventually } from '@tocsin/testkit/eventually'
 import { publishRaw } from '@tocsin/testkit/raw-kafka'
@@ -12,6 +11,8 @@ import { readTopic, type TopicReader } from '@tocsin/testkit/topic-reader'
 import { expect } from 'vitest'
 import { settings } from '../src/config.ts'
 import { start } from '../src/start.ts'
+import { flush, publishSnapshot } from './publish-snapshot.ts'
+import { linesOfRules } from './rules-in-chunks.ts'
 
 interface Fixtures {
   redis: Redis
@@ -20,7 +21,7 @@ interface Fixtures {
   /** Starts an evaluator of this test; it is stopped when the test ends. */
   startEvaluator: (own?: Record<string, string>) => InProcess
   /** As the rule-updater does. */
-  publishRules: (version: number, rules: SnapshotRule[]) => Promise<void>
+  publishRules: (version: number, rules: SnapshotRule[], chunkCount?: number) => Promise<Manifest>
   /** As somebody else's program does: bare JSON, no header. */
   publishAlerts: (...alerts: object[]) => Promise<void>
   matched: TopicReader
@@ -53,9 +54,12 @@ export const test = base.extend<Fixtures>({
   },
 
   publishRules: async ({ redis, prefix }, use) =>
-    use(async (version, rules) => {
-      expect(await publishSnapshot(redis, prefix, version, encodeSnapshot(rules))).toEqual({ published: true })
-    }),
+    use((version, rules, chunkCount) =>
+      publishSnapshot(redis, prefix, linesOfRules(rules), {
+        version,
+        ...(chunkCount === undefined ? {} : { chunkCount }),
+      }),
+    ),
 
   publishAlerts: async ({ environment }, use) =>
     use(async (...alerts) => {
@@ -68,13 +72,6 @@ export const test = base.extend<Fixtures>({
     await use(reader)
   },
 })
-
-/** What a flush does to one installation of those that share a Redis. */
-export async function flush(redis: Redis, prefix: string): Promise<void> {
-  for await (const keys of redis.scanStream({ match: `${prefix}*`, count: 1_000 })) {
-    if (keys.length > 0) await redis.del(...keys)
-  }
-}
 
 /** The first match of this alert, once it is there. */
 export function matchOf(matched: TopicReader, alertId: string): Promise<Match> {

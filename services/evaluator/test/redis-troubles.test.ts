@@ -4,7 +4,8 @@ import { eventually } from '@tocsin/testkit/eventually'
 import { startGate, targetOf } from '@tocsin/testkit/gate'
 import { testServers } from '@tocsin/testkit/servers'
 import { expect } from 'vitest'
-import { alert, flush, matchOf, rule, test } from './evaluator-fixture.ts'
+import { alert, matchOf, rule, test } from './evaluator-fixture.ts'
+import { chunkKey, flush } from './publish-snapshot.ts'
 
 test('while Redis is away alerts are matched with the rules in memory; what is published then is taken on its return', async ({
   startEvaluator,
@@ -61,11 +62,10 @@ test('a damaged snapshot is not taken: the last good one stays, and the next goo
   matched,
 }) => {
   await publishRules(1, [rule('rul_1')])
-  await startEvaluator().untilReady()
-  const damaged = { version: 2, hash: 'not of this body', rules: 1, built_at: new Date().toISOString() }
-  await redis.set(`${prefix}snapshot:2`, JSON.stringify([rule('rul_2')]))
-  await redis.set(`${prefix}snapshot:current`, JSON.stringify(damaged))
-  await redis.publish(`${prefix}snapshot`, '2')
+  const evaluator = startEvaluator()
+  await evaluator.untilReady()
+  const { chunks } = await publishRules(2, [rule('rul_2')])
+  await redis.set(chunkKey(prefix, chunks.find(chunk => chunk.rules > 0)!.hash), 'damaged')
   await sleep(200)
   await publishAlerts(alert('a1'))
   expect(await matchOf(matched, 'a1')).toMatchObject({ snapshot_version: 1, rules: [{ rule_id: 'rul_1' }] })

@@ -6,18 +6,26 @@ import { backoffMs, pause } from '@tocsin/runtime/backoff'
 import { isRetryable } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
 import { counter } from '@tocsin/runtime/metrics'
-import { becomeRelay, markPublished, type OutboxRow, prunePublished, readUnpublished } from './outbox.ts'
+import { holdUnpublished, markPublished, type OutboxRow, prunePublished } from './outbox.ts'
 
 export interface RelayOptions {
   database: Database
   producer: Producer
   topic: (topic: Topic) => string
   log: Logger
+  pollMs?: number
+  heldRowsMs?: number
 }
 
-/** How late a change is told when nobody woke us: it was written by another copy of this service. */
-const pollMs = 200
-const batchRows = 500
+/** How late a change is told when nobody was woken: the connection that listens was lost, or the writer died. */
+const usualPollMs = 200
+/**
+ * Some 50 KB: what fits into the buffers of a connection even when nobody reads it. A relay that is stopped before it
+ * has read its rows then is idle to Postgres, not busy, and loses them in time like any other.
+ */
+const batchRows = 200
+/** In its transaction a relay waits for nothing but the producer, which gives up sooner. */
+const usualHeldRowsMs = 8_000
 const pruneEveryMs = 60 * 60_000
 const pruneRows = 10_000
 /** Short, because people wait to see their rule live once Kafka is back. */
@@ -26,9 +34,13 @@ const backoffCapMs = 5_000
 const publishedTotal = counter('tocsin_outbox_published_total', 'outbox rows that Kafka has acknowledged')
 
 /**
- * Publishes the outbox in its order and marks what was acknowledged, all in one transaction: whoever dies in between
- * leaves the rows unpublished and they are told again. Repeated, but never lost and never overtaken, because one
- * relay works at a time among all copies of the service.
+ * Publishes the outbox and marks what was acknowledged, all in one transaction: whoever dies in between leaves the rows
+ * unpublished and they are told again. Repeated, but never lost, and of one key never overtaken, because a relay has all
+ * rows of a key in hand or none (`holdUnpublished`). Each copy of the service has one, and they share the work.
+ *
+ * One that is stopped in its transaction (SIGSTOP, a machine that sleeps) is put out by Postgres, and another tells its
+ * rows. When it wakes up and sends its batch all the same, these are repeats: it had the rows of each key in order, and
+ * all before them were published.
  */
 export class Relay {
   readonly #options: RelayOptions
@@ -40,7 +52,7 @@ export class Relay {
     this.#options = options
   }
 
-  /** Called after each write. Costs nothing, and many wake-ups make one batch. */
+  /** Called when Postgres tells of new rows. Costs nothing, and many wake-ups make one batch. */
   wake(): void {
     this.#woken = true
     this.#endPause()
@@ -55,7 +67,7 @@ export class Relay {
         failures = 0
         await this.#prune()
         // A wake-up that came while the batch was read must not be slept over.
-        if (rows < batchRows && !this.#woken) await this.#pauseOrWake(pollMs, stopping)
+        if (rows < batchRows && !this.#woken) await this.#pauseOrWake(stopping)
       } catch (error) {
         if (!isRetryable(error)) throw error
         failures++
@@ -66,33 +78,30 @@ export class Relay {
   }
 
   async #publishBatch(): Promise<number> {
-    const { database, producer, topic } = this.#options
+    const { database, producer, topic, heldRowsMs = usualHeldRowsMs } = this.#options
     return database.transaction(async client => {
-      if (!(await becomeRelay(client))) return 0
-      const rows = await readUnpublished(client, batchRows)
+      const rows = await holdUnpublished(client, batchRows)
       if (rows.length === 0) return 0
       await producer.send(rows.map(row => toMessage(row, topic)))
       await markPublished(client, rows)
       publishedTotal.inc(rows.length)
       return rows.length
-    })
+    }, `BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${heldRowsMs}`)
   }
 
   async #prune(): Promise<void> {
     if (Date.now() < this.#nextPrune) return
-    const pruned = await this.#options.database.transaction(async client =>
-      (await becomeRelay(client)) ? prunePublished(client, pruneRows) : 0,
-    )
+    const pruned = await prunePublished(this.#options.database, pruneRows)
     // More to prune: after the next batch, so that nobody's change waits for it.
     if (pruned < pruneRows) this.#nextPrune = Date.now() + pruneEveryMs
   }
 
-  async #pauseOrWake(delayMs: number, stopping: AbortSignal): Promise<void> {
+  async #pauseOrWake(stopping: AbortSignal): Promise<void> {
     const over = new AbortController()
     const end = () => over.abort()
     this.#endPause = end
     stopping.addEventListener('abort', end)
-    await pause(delayMs, over.signal)
+    await pause(this.#options.pollMs ?? usualPollMs, over.signal)
     stopping.removeEventListener('abort', end)
     this.#endPause = () => {}
   }

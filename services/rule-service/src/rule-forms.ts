@@ -1,5 +1,5 @@
 import { type Problem, problemsOf } from '@tocsin/contracts/errors'
-import { ruleConditionsFormSchema, ruleShorthandFormSchema } from '@tocsin/contracts/http'
+import { type RuleAsRead, ruleConditionsFormSchema, ruleShorthandFormSchema } from '@tocsin/contracts/http'
 import { checked, invalid, invalidAt } from '@tocsin/http/problems'
 import { type Shorthand, shorthandConditions } from '@tocsin/rules/shorthand'
 import { validateConditions } from '@tocsin/rules/validate-conditions'
@@ -15,6 +15,18 @@ export interface RuleDefinition {
   endpoints: string[]
   enabled: boolean
   notify_resolved: boolean
+}
+
+export function ruleAsRead(rule: RuleDefinition): RuleAsRead {
+  const { name, shorthand, conditions, endpoints, enabled, notify_resolved } = rule
+  return {
+    name,
+    ...(shorthand !== null && { severity: shorthand.severity, source: shorthand.source }),
+    conditions,
+    endpoints,
+    enabled,
+    notify_resolved,
+  }
 }
 
 /** Any object, as it is. Its members are looked at by the schema of the form that they belong to. */

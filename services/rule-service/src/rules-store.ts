@@ -5,21 +5,37 @@ import { invalid } from '@tocsin/http/problems'
 import type { Database, Queryable } from '@tocsin/postgres/database'
 import { missingEndpoints } from './endpoints-store.ts'
 import { noSuch } from './not-found.ts'
-import { recordRuleChanges } from './outbox.ts'
 import type { RuleDefinition } from './rule-forms.ts'
+import { type ChangedRule, changeRules, recordRuleChanges } from './rule-versions-store.ts'
 import { holdTeam, type VersionCheck } from './teams-store.ts'
 
 export interface RuleRow extends RuleDefinition {
   rule_id: string
   team_id: string
   version: number
-  snapshot_version: number | null
   created_at: Date
   updated_at: Date
 }
 
+/** A rule with the first snapshot that knows its current version, and since when that could be read. */
+export interface RuleInSnapshot extends RuleRow {
+  snapshot_version: number | null
+  snapshot_at: Date | null
+}
+
+/** Whose rule is written, and with which key. */
+export interface Writer {
+  teamId: string
+  changedBy: string
+}
+
+export interface RuleEdit extends Writer {
+  ruleId: string
+  check: VersionCheck
+}
+
 const columns = `rule_id, team_id, name, conditions, shorthand, endpoint_ids AS endpoints, enabled, notify_resolved,
-  version, snapshot_version, created_at, updated_at`
+  version, created_at, updated_at`
 
 /** In the order of $3 and what follows, in both statements that write a rule. */
 const valuesOf = (rule: RuleDefinition) => [
@@ -31,8 +47,8 @@ const valuesOf = (rule: RuleDefinition) => [
   rule.notify_resolved,
 ]
 
-export async function insertRule(db: Database, teamId: string, rule: RuleDefinition): Promise<RuleRow> {
-  return db.transaction(async client => {
+export async function insertRule(db: Database, { teamId, changedBy }: Writer, rule: RuleDefinition): Promise<RuleRow> {
+  return changeRules(db, async client => {
     await holdTeam(client, teamId)
     await requireEndpoints(client, teamId, rule.endpoints)
     const { rows } = await client.query<RuleRow>(
@@ -40,8 +56,9 @@ export async function insertRule(db: Database, teamId: string, rule: RuleDefinit
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${columns}`,
       [newId('rule'), teamId, ...valuesOf(rule)],
     )
-    await recordRuleChanges(client, teamId, 'created', rows)
-    return rows[0]!
+    const made = rows[0]!
+    await recordRuleChanges(client, { teamId, action: 'created', changedBy }, [asChanged(made)])
+    return made
   })
 }
 
@@ -54,45 +71,52 @@ export async function listRules(db: Queryable, teamId: string, { limit, after }:
   return rows
 }
 
-export async function findRule(db: Queryable, teamId: string, ruleId: string): Promise<RuleRow | undefined> {
-  const { rows } = await db.query<RuleRow>(`SELECT ${columns} FROM rules WHERE team_id = $1 AND rule_id = $2`, [
-    teamId,
-    ruleId,
-  ])
+export async function findRule(db: Queryable, teamId: string, ruleId: string): Promise<RuleInSnapshot | undefined> {
+  const { rows } = await db.query<RuleInSnapshot>(
+    `SELECT found.*, snapshot_version, snapshot_at
+     FROM (SELECT ${columns} FROM rules WHERE team_id = $1 AND rule_id = $2) AS found
+     LEFT JOIN rule_versions USING (rule_id, version)`,
+    [teamId, ruleId],
+  )
   return rows[0]
 }
 
 /** `next` sees the rule as it is under the lock, so that two PATCHes of different members both count. */
 export async function changeRule(
   db: Database,
-  teamId: string,
-  ruleId: string,
-  check: VersionCheck,
+  { teamId, changedBy, ruleId, check }: RuleEdit,
   next: (current: RuleDefinition) => RuleDefinition,
 ): Promise<RuleRow> {
-  return db.transaction(async client => {
+  return changeRules(db, async client => {
     await holdTeam(client, teamId)
     const current = await lockRule(client, teamId, ruleId, check)
     const rule = next(current)
     await requireEndpoints(client, teamId, rule.endpoints)
     const { rows } = await client.query<RuleRow>(
       `UPDATE rules SET name = $3, conditions = $4, shorthand = $5, endpoint_ids = $6, enabled = $7,
-         notify_resolved = $8, version = version + 1, snapshot_version = NULL, updated_at = now()
+         notify_resolved = $8, version = version + 1, updated_at = now()
        WHERE team_id = $1 AND rule_id = $2 RETURNING ${columns}`,
       [teamId, ruleId, ...valuesOf(rule)],
     )
-    await recordRuleChanges(client, teamId, actionOf(current, rule), rows)
-    return rows[0]!
+    const changed = rows[0]!
+    await recordRuleChanges(client, { teamId, action: actionOf(current, rule), changedBy }, [asChanged(changed)])
+    return changed
   })
 }
 
-export async function deleteRule(db: Database, teamId: string, ruleId: string, check: VersionCheck): Promise<void> {
-  await db.transaction(async client => {
+export async function deleteRule(db: Database, { teamId, changedBy, ruleId, check }: RuleEdit): Promise<void> {
+  await changeRules(db, async client => {
     await holdTeam(client, teamId)
     const { version } = await lockRule(client, teamId, ruleId, check)
     await client.query('DELETE FROM rules WHERE rule_id = $1', [ruleId])
-    await recordRuleChanges(client, teamId, 'deleted', [{ rule_id: ruleId, version: version + 1 }])
+    const gone = { rule_id: ruleId, version: version + 1, definition: null }
+    await recordRuleChanges(client, { teamId, action: 'deleted', changedBy }, [gone])
   })
+}
+
+function asChanged(row: RuleRow): ChangedRule {
+  const { rule_id, version, name, conditions, shorthand, endpoints, enabled, notify_resolved } = row
+  return { rule_id, version, definition: { name, conditions, shorthand, endpoints, enabled, notify_resolved } }
 }
 
 async function lockRule(client: Queryable, teamId: string, ruleId: string, check: VersionCheck): Promise<RuleRow> {

@@ -10,12 +10,16 @@ import { Database } from '@tocsin/postgres/database'
 import { closeRedis, connectRedis, pingRedis } from '@tocsin/redis/connection'
 import type { Service } from '@tocsin/runtime/run-service'
 import type { Config } from './config.ts'
+import { outboxChannel } from './outbox.ts'
 import { Relay } from './relay.ts'
 import { endpointRoutes } from './routes/endpoints.ts'
 import { notificationRoutes } from './routes/notifications.ts'
+import { ruleVersionRoutes } from './routes/rule-versions.ts'
 import { ruleRoutes } from './routes/rules.ts'
+import { snapshotRoutes } from './routes/snapshot.ts'
 import { teamRoutes } from './routes/teams.ts'
 import { liveReader } from './rule-live.ts'
+import { snapshotReader } from './snapshot-report.ts'
 import { statusReport } from './status.ts'
 
 /** Only the relay publishes, and it comes back by itself: half of the time that a stop may take is enough for a try. */
@@ -39,9 +43,11 @@ export async function start(service: Service, config: Config): Promise<void> {
     authenticate: cachedKeys(key => findApiKey(database, key)),
     status: () => statusReport(database),
     routes: [
-      ...teamRoutes({ database, relay }),
+      ...teamRoutes(database),
       ...endpointRoutes(database, { allowLoopback: config.ALLOW_LOOPBACK_WEBHOOKS }),
-      ...ruleRoutes({ database, relay, readLive }),
+      ...ruleRoutes({ database, readLive }),
+      ...ruleVersionRoutes(database),
+      ...snapshotRoutes(database, snapshotReader(database, redis, config.REDIS_KEY_PREFIX)),
       ...notificationRoutes(database),
     ],
   })
@@ -51,7 +57,10 @@ export async function start(service: Service, config: Config): Promise<void> {
     // The relay waits for Kafka by itself, and works as soon as there is a database to read from.
     service
       .waitFor('postgres', () => database.ping())
-      .then(() => service.run('outbox relay', stopping => relay.run(stopping))),
+      .then(() => {
+        service.run('outbox relay', stopping => relay.run(stopping))
+        service.run('outbox notifications', stopping => database.listen(outboxChannel, () => relay.wake(), stopping))
+      }),
     service.waitFor('kafka', () => kafkaProbe.check()),
     service.waitFor('redis', () => pingRedis(redis)),
   ])

@@ -2,7 +2,7 @@ import type { TeamCreate } from '@tocsin/contracts/http'
 import type { PageRequest } from '@tocsin/http/paging'
 import type { Database, Queryable } from '@tocsin/postgres/database'
 import { noSuch } from './not-found.ts'
-import { recordRuleChanges } from './outbox.ts'
+import { type ChangedRule, changeRules, recordRuleChanges } from './rule-versions-store.ts'
 
 export interface TeamRow {
   team_id: string
@@ -59,14 +59,17 @@ export async function renameTeam(db: Database, teamId: string, check: VersionChe
 }
 
 /** With its rules, each of which is told as deleted, and its endpoints. What was notified stays on record. */
-export async function deleteTeam(db: Database, teamId: string, check: VersionCheck): Promise<void> {
-  await db.transaction(async client => {
+export async function deleteTeam(
+  db: Database,
+  { teamId, changedBy, check }: { teamId: string; changedBy: string; check: VersionCheck },
+): Promise<void> {
+  await changeRules(db, async client => {
     await lockTeam(client, teamId, check, 'FOR UPDATE')
-    const { rows } = await client.query<{ rule_id: string; version: number }>(
-      'DELETE FROM rules WHERE team_id = $1 RETURNING rule_id, version + 1 AS version',
+    const { rows } = await client.query<ChangedRule>(
+      'DELETE FROM rules WHERE team_id = $1 RETURNING rule_id, version + 1 AS version, NULL AS definition',
       [teamId],
     )
-    await recordRuleChanges(client, teamId, 'deleted', rows)
+    await recordRuleChanges(client, { teamId, action: 'deleted', changedBy }, rows)
     await client.query('DELETE FROM teams WHERE team_id = $1', [teamId])
   })
 }

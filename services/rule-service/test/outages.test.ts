@@ -59,6 +59,6 @@ it('Redis away: rules are written and read, and only "live" is unknown', async (
   expect((await call('GET', '/ready')).body.checks.redis.ok).toBe(false)
   await gate.open()
   await eventually(async () =>
-    expect((await call('GET', path)).body.live).toEqual({ evaluators: '0/0', snapshot_version: null }),
+    expect((await call('GET', path)).body.live).toEqual({ evaluators: '0/0', version: null, since: null }),
   )
 })

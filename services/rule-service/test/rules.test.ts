@@ -2,7 +2,7 @@ import { connectRedis } from '@tocsin/redis/connection'
 import { heartbeat } from '@tocsin/redis/evaluator-registry'
 import { createLogger } from '@tocsin/runtime/logger'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { conditions, problemsIn, type RunningRuleService, startRuleService } from './running-rule-service.ts'
+import { conditions, problemsIn, type RunningRuleService, stamp, startRuleService } from './running-rule-service.ts'
 
 let running: RunningRuleService
 let endpoint: string
@@ -198,20 +198,20 @@ describe('rules', () => {
 describe('is my rule live?', () => {
   const liveOf = async (ruleId: string) => (await call('GET', `${base}/${ruleId}`)).body.live
 
-  it('counts the evaluators whose snapshot holds the current version', async () => {
+  it('counts the evaluators whose snapshot holds the current version, and says since when there is one', async () => {
     const { REDIS_URL = '', REDIS_KEY_PREFIX = '' } = running.environment
     const redis = connectRedis({ REDIS_URL, REDIS_KEY_PREFIX }, createLogger('test', 'silent'))
     await new Promise(resolve => redis.once('ready', resolve))
+    const since = '2026-07-01T08:00:00.000Z'
     const { rule_id } = await made({ name: 'x', conditions })
-    expect(await liveOf(rule_id)).toEqual({ evaluators: '0/0', snapshot_version: null })
-    await heartbeat(redis, REDIS_KEY_PREFIX, { evaluator_id: 'a', snapshot_version: 7 })
-    await heartbeat(redis, REDIS_KEY_PREFIX, { evaluator_id: 'b', snapshot_version: 6 })
-    expect(await liveOf(rule_id)).toEqual({ evaluators: '0/2', snapshot_version: null })
-    // What rule-updater does once a snapshot holds the rule.
-    await running.database.query('UPDATE rules SET snapshot_version = 7 WHERE rule_id = $1', [rule_id])
-    expect(await liveOf(rule_id)).toEqual({ evaluators: '1/2', snapshot_version: 7 })
+    expect(await liveOf(rule_id)).toEqual({ evaluators: '0/0', version: null, since: null })
+    await heartbeat(redis, REDIS_KEY_PREFIX, { evaluator_id: 'a', snapshot_version: 7, since })
+    await heartbeat(redis, REDIS_KEY_PREFIX, { evaluator_id: 'b', snapshot_version: 6, since })
+    expect(await liveOf(rule_id)).toEqual({ evaluators: '0/2', version: null, since: null })
+    await stamp(running.database, rule_id, 7, since)
+    expect(await liveOf(rule_id)).toEqual({ evaluators: '1/2', version: 7, since })
     await call('PATCH', `${base}/${rule_id}`, { enabled: false })
-    expect(await liveOf(rule_id)).toEqual({ evaluators: '0/2', snapshot_version: null })
+    expect(await liveOf(rule_id)).toEqual({ evaluators: '0/2', version: null, since: null })
     redis.disconnect()
   })
 })

@@ -46,3 +46,11 @@ export const conditions = { all: [{ fact: 'severity', operator: 'equal', value: 
 export function problemsIn({ details }: { details: { problems: { pointer: string; code: string }[] } }): string[] {
   return details.problems.map(({ pointer, code }) => `${pointer} ${code}`)
 }
+
+/** What rule-updater does once a snapshot knows all that was changed of this rule. */
+export async function stamp(database: Database, ruleId: string, version: number, at: string): Promise<void> {
+  await database.query(
+    'UPDATE rule_versions SET snapshot_version = $2, snapshot_at = $3 WHERE rule_id = $1 AND snapshot_version IS NULL',
+    [ruleId, version, at],
+  )
+}

@@ -72,16 +72,16 @@ test('each rule is in the chunk of its id, in the order of ids', async () => {
 test('the number of chunks stays while it is off by no more than a factor of two', async () => {
   const some = numbered(4_000)
   const book = await ChunkBook.of(some.slice(0, 256).map(lineFor), 256, undefined)
-  expect(book.chunkCount).toBe(16)
+  expect(book.chunkCount).toBe(32)
   await book.apply(some.slice(0, 1_000))
   expect(await book.resized()).toBe(book)
   await book.apply(some)
   const larger = await book.resized()
-  expect(larger.chunkCount).toBe(64)
+  expect(larger.chunkCount).toBe(128)
   expect(larger.rules).toBe(4_000)
-  expect(larger.takeChanged()).toHaveLength(64)
+  expect(larger.takeChanged()).toHaveLength(128)
   await larger.apply(some.slice(100).map(({ rule_id }) => ({ rule_id, json: undefined })))
-  expect((await larger.resized()).chunkCount).toBe(8)
+  expect((await larger.resized()).chunkCount).toBe(16)
 })
 
 const numbered = (count: number) =>

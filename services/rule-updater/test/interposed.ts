@@ -10,23 +10,18 @@ export function interposed(
   step: Step,
   around: (run: () => Promise<unknown>) => Promise<unknown>,
 ): Places {
-  const stepOf = (command: string, script: unknown): Step | undefined => {
-    if (command === 'pipeline') return 'write'
+  const stepOf = (command: string, first: unknown): Step | undefined => {
+    if (command === 'call' && first === 'SET') return 'write'
     if (command === 'hget') return 'read'
-    return command === 'eval' && String(script).includes('PUBLISH') ? 'swap' : undefined
+    return command === 'eval' && String(first).includes('PUBLISH') ? 'swap' : undefined
   }
   const redis = new Proxy(places.redis, {
     get(target, name: keyof Redis & string) {
       const member = target[name]
       if (typeof member !== 'function') return member
       const call = (member as (...args: unknown[]) => unknown).bind(target)
-      return (...args: unknown[]) => {
-        if (stepOf(name, args[0]) !== step) return call(...args)
-        if (step !== 'write') return around(() => call(...args) as Promise<unknown>)
-        const pipeline = call(...args) as ReturnType<Redis['pipeline']>
-        const exec = pipeline.exec.bind(pipeline)
-        return Object.assign(pipeline, { exec: () => around(exec) })
-      }
+      return (...args: unknown[]) =>
+        stepOf(name, args[0]) === step ? around(() => call(...args) as Promise<unknown>) : call(...args)
     },
   })
   return { ...places, redis }

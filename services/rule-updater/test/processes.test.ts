@@ -1,4 +1,5 @@
 import type { Database } from '@tocsin/postgres/database'
+import { chunkCountFor, chunkOf } from '@tocsin/redis/snapshot-chunk'
 import { eventually } from '@tocsin/testkit/eventually'
 import { targetOf } from '@tocsin/testkit/gate'
 import { testServers } from '@tocsin/testkit/servers'
@@ -58,8 +59,9 @@ const test = base.extend<Fixtures>({
 const timeout = 120_000
 
 const ids = numbered(64)
-/** In three different chunks of the eight that 64 rules have. */
-const edited = ['rul_00000', 'rul_00001', 'rul_00002']
+const chunkAt = (id: string, rules: number) => chunkOf(id, chunkCountFor(rules))
+/** In three different chunks. */
+const edited = [...new Map(ids.map(id => [chunkAt(id, 64), id])).values()].slice(0, 3)
 
 test('kill -9 between any two writes of a publication: readers keep a whole snapshot, the next leader repairs', {
   timeout,
@@ -96,7 +98,8 @@ test('kill -9 between any two writes of a publication: readers keep a whole snap
 test('kill -9 between any two writes of the first publication: there is no snapshot, or a whole one', {
   timeout,
 }, async ({ startUpdater, gate, database, redis, prefix }) => {
-  await insertRules(database, numbered(16))
+  await insertRules(database, numbered(8))
+  const chunks = new Set(numbered(8).map(id => chunkAt(id, 8))).size
   for (let writes = 0, survived = false; !survived; writes++) {
     await flush(redis, prefix)
     let left = writes
@@ -113,7 +116,7 @@ test('kill -9 between any two writes of the first publication: there is no snaps
       killed.promise.then(() => false),
       upToDate(database, redis, prefix).then(() => true),
     ])
-    expect(survived).toBe(writes === 5)
+    expect(survived).toBe(writes === chunks + 1)
     expect(await rulesIn({ redis, prefix })).toEqual(survived ? await rulesOf(database) : undefined)
     await (await starting).end('SIGKILL')
     await expireLease(database)

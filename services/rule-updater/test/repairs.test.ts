@@ -117,10 +117,11 @@ describe('Redis and Postgres may lose what they like', () => {
   })
 
   test('when both were lost, it goes on above what evaluators still match with', async ({ places }) => {
-    await heartbeat(places.redis, places.prefix, { evaluator_id: 'old', snapshot_version: 70 } as never)
+    const since = new Date().toISOString()
+    await heartbeat(places.redis, places.prefix, { evaluator_id: 'old', snapshot_version: 70, since })
     const term = await begunTerm(places)
     expect(await readManifest(places.redis, places.prefix)).toMatchObject({ version: 71 })
-    await heartbeat(places.redis, places.prefix, { evaluator_id: 'older', snapshot_version: 90 } as never)
+    await heartbeat(places.redis, places.prefix, { evaluator_id: 'older', snapshot_version: 90, since })
     await term.check(never)
     expect(await readManifest(places.redis, places.prefix)).toMatchObject({ version: 91 })
   })

@@ -92,10 +92,10 @@ describe('the snapshot is what Postgres holds', () => {
 
   test('more rules become more chunks, and each rule stays in one', async ({ places }) => {
     const term = await begunTerm(places)
-    expect((await readManifest(places.redis, places.prefix))?.chunks).toHaveLength(1)
+    expect((await readManifest(places.redis, places.prefix))?.chunks).toHaveLength(2)
     await insertRules(places.database, numbered(3_000))
     await term.turn(never)
-    expect((await readManifest(places.redis, places.prefix))?.chunks).toHaveLength(64)
+    expect((await readManifest(places.redis, places.prefix))?.chunks).toHaveLength(128)
     expect(await rulesIn(places)).toEqual(await rulesOf(places.database))
   })
 

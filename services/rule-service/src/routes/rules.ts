@@ -8,11 +8,19 @@ import type { Database } from '@tocsin/postgres/database'
 import { limits } from '@tocsin/rules/language'
 import { validateConditions } from '@tocsin/rules/validate-conditions'
 import { noSuch } from '../not-found.ts'
-import type { Relay } from '../relay.ts'
 import { createdAnswer, noContent, resourceAnswer } from '../resource-answer.ts'
-import { anyObject, below, patchedRule, type RuleDefinition, ruleFrom } from '../rule-forms.ts'
+import { anyObject, below, patchedRule, type RuleDefinition, ruleAsRead, ruleFrom } from '../rule-forms.ts'
 import type { LiveReader } from '../rule-live.ts'
-import { changeRule, deleteRule, findRule, insertRule, listRules, type RuleRow } from '../rules-store.ts'
+import {
+  changeRule,
+  deleteRule,
+  findRule,
+  insertRule,
+  listRules,
+  type RuleEdit,
+  type RuleRow,
+  type Writer,
+} from '../rules-store.ts'
 import { findTeam } from '../teams-store.ts'
 
 /**
@@ -23,17 +31,12 @@ const limitBytes = 4 * limits.size
 
 export interface RuleRoutesOptions {
   database: Database
-  relay: Pick<Relay, 'wake'>
   readLive: LiveReader
 }
 
-export function ruleRoutes({ database, relay, readLive }: RuleRoutesOptions): Route[] {
-  const change = async (request: ApiRequest, next: (current: RuleDefinition) => RuleDefinition) => {
-    const check = (version: number) => requireMatch(request.headers, version)
-    const row = await changeRule(database, request.param('team'), request.param('rule'), check, next)
-    relay.wake()
-    return resourceAnswer(writtenRule(row))
-  }
+export function ruleRoutes({ database, readLive }: RuleRoutesOptions): Route[] {
+  const change = async (request: ApiRequest, next: (current: RuleDefinition) => RuleDefinition) =>
+    resourceAnswer(writtenRule(await changeRule(database, editBy(request), next)))
 
   return [
     {
@@ -47,10 +50,8 @@ export function ruleRoutes({ database, relay, readLive }: RuleRoutesOptions): Ro
         return { body: pageOf(rows, page, 'rules', { key: row => row.rule_id, item: ruleResource }) }
       },
       POST: async request => {
-        const teamId = request.param('team')
-        const row = await insertRule(database, teamId, ruleFrom(storableJsonOf(request.body)))
-        relay.wake()
-        return createdAnswer(`/api/v1/teams/${teamId}/rules/${row.rule_id}`, writtenRule(row))
+        const row = await insertRule(database, writerOf(request), ruleFrom(storableJsonOf(request.body)))
+        return createdAnswer(`/api/v1/teams/${row.team_id}/rules/${row.rule_id}`, writtenRule(row))
       },
     },
     {
@@ -60,7 +61,7 @@ export function ruleRoutes({ database, relay, readLive }: RuleRoutesOptions): Ro
         const [teamId, ruleId] = [request.param('team'), request.param('rule')]
         const row = await findRule(database, teamId, ruleId)
         if (row !== undefined) {
-          return resourceAnswer({ ...ruleResource(row), live: await readLive(row.snapshot_version) })
+          return resourceAnswer({ ...ruleResource(row), live: await readLive(row) })
         }
         await findTeam(database, teamId)
         throw noSuch('rule', ruleId)
@@ -74,14 +75,23 @@ export function ruleRoutes({ database, relay, readLive }: RuleRoutesOptions): Ro
         return change(request, current => ruleFrom(patchedRule(current, patch)))
       },
       DELETE: async request => {
-        const check = (version: number) => requireMatch(request.headers, version)
-        await deleteRule(database, request.param('team'), request.param('rule'), check)
-        relay.wake()
+        await deleteRule(database, editBy(request))
         return noContent
       },
     },
   ]
 }
+
+const writerOf = (request: ApiRequest): Writer => ({
+  teamId: request.param('team'),
+  changedBy: request.caller.key_id,
+})
+
+const editBy = (request: ApiRequest): RuleEdit => ({
+  ...writerOf(request),
+  ruleId: request.param('rule'),
+  check: version => requireMatch(request.headers, version),
+})
 
 /** For whoever wrote it, with what is allowed and looks like a mistake. */
 function writtenRule(row: RuleRow): RuleResource {
@@ -91,16 +101,11 @@ function writtenRule(row: RuleRow): RuleResource {
 }
 
 function ruleResource(row: RuleRow): RuleResource {
-  const { rule_id, team_id, name, shorthand, conditions, endpoints, enabled, notify_resolved, version } = row
+  const { rule_id, team_id, version } = row
   return {
     rule_id,
     team_id,
-    name,
-    ...(shorthand !== null && { severity: shorthand.severity, source: shorthand.source }),
-    conditions,
-    endpoints,
-    enabled,
-    notify_resolved,
+    ...ruleAsRead(row),
     version,
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),

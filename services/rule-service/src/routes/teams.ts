@@ -5,11 +5,10 @@ import { pageOf, pageRequest } from '@tocsin/http/paging'
 import { checked, invalidAt, refusal } from '@tocsin/http/problems'
 import type { ApiRequest, Route } from '@tocsin/http/routes'
 import type { Database } from '@tocsin/postgres/database'
-import type { Relay } from '../relay.ts'
 import { createdAnswer, noContent, resourceAnswer } from '../resource-answer.ts'
 import { deleteTeam, findTeam, insertTeam, listTeams, renameTeam, type TeamRow } from '../teams-store.ts'
 
-export function teamRoutes({ database, relay }: { database: Database; relay: Pick<Relay, 'wake'> }): Route[] {
+export function teamRoutes(database: Database): Route[] {
   const rename = async (request: ApiRequest) => {
     const teamId = request.param('team')
     const { team_id, name } = checked(teamUpdateSchema, storableJsonOf(request.body))
@@ -43,8 +42,7 @@ export function teamRoutes({ database, relay }: { database: Database; relay: Pic
       PATCH: rename,
       DELETE: async request => {
         const check = (version: number) => requireMatch(request.headers, version)
-        await deleteTeam(database, request.param('team'), check)
-        relay.wake()
+        await deleteTeam(database, { teamId: request.param('team'), changedBy: request.caller.key_id, check })
         return noContent
       },
     },

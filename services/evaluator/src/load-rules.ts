@@ -1,0 +1,75 @@
+import type { Manifest } from '@tocsin/contracts/snapshot'
+import type { Redis } from '@tocsin/redis/connection'
+import { badSnapshot } from '@tocsin/redis/snapshot-chunk'
+import { readChunks } from '@tocsin/redis/snapshot-store'
+import type { ChunkChange } from './chunk-change.ts'
+import type { LiveRules } from './live-rules.ts'
+
+export interface SnapshotPlace {
+  redis: Redis
+  prefix: string
+}
+
+/** So many are read and gone through before the next: what is in memory at once does not grow with the snapshot. */
+const chunksAtOnce = 32
+
+/**
+ * What makes these rules those of the manifest, if it is at most so many rules. Undefined when it is more, and when it
+ * is all of them: that is for `bringTo`, which can refuse rules after it has tried them.
+ */
+export async function differenceTo(
+  place: SnapshotPlace,
+  rules: LiveRules,
+  manifest: Manifest,
+  rulesMax: number,
+): Promise<ChunkChange[] | undefined> {
+  if (rules.chunkCount !== manifest.chunks.length) return undefined
+  const changes: ChunkChange[] = []
+  let put = 0
+  let changed = 0
+  for await (const change of changesTo(place, rules, manifest)) {
+    changes.push(change)
+    put += change.put.length
+    changed += change.removed.length + change.put.length
+    if (changed > rulesMax) return undefined
+  }
+  return put > 0 && put >= manifest.rules ? undefined : changes
+}
+
+/**
+ * Makes rules that nobody matches with yet those of the manifest. When a chunk has gone meanwhile, call it again with
+ * the next manifest: what was done stays done, so that it comes to an end also where chunks are replaced sooner than a
+ * million rules are built.
+ */
+export async function bringTo(
+  place: SnapshotPlace,
+  rules: LiveRules,
+  manifest: Manifest,
+  stopping: AbortSignal,
+): Promise<void> {
+  for await (const change of changesTo(place, rules, manifest)) {
+    await rules.applyWithPauses(change)
+    stopping.throwIfAborted()
+  }
+  // The rule-updater is newer than this program and writes another shape. To match nothing would lose every alert.
+  if (rules.size === 0 && rules.refused > 0) {
+    throw badSnapshot(`none of the ${rules.refused} rules of snapshot ${manifest.version} can be used`)
+  }
+  rules.apply([], manifest)
+}
+
+async function* changesTo(
+  { redis, prefix }: SnapshotPlace,
+  rules: LiveRules,
+  manifest: Manifest,
+): AsyncGenerator<ChunkChange> {
+  const others = Array.from(manifest.chunks, ({ hash }, at) => ({ hash, at })).filter(
+    ({ hash, at }) => !rules.holds(at, hash),
+  )
+  for (let from = 0; from < others.length; from += chunksAtOnce) {
+    const some = others.slice(from, from + chunksAtOnce)
+    const hashes = some.map(chunk => chunk.hash).filter(hash => hash !== '')
+    const texts = await readChunks(redis, prefix, hashes)
+    for (const { hash, at } of some) yield rules.changeTo(at, hash, texts.get(hash) ?? '')
+  }
+}
