@@ -9,8 +9,8 @@ import { TermLoop, type TermTimings, usualTermTimings } from './run-term.ts'
 import { Term } from './term.ts'
 
 /** So often a standby asks. */
-const askEveryMs = 500
-const renewEveryMs = 1_000
+const askEveryMs = 250
+const renewEveryMs = 500
 
 export interface LeadershipOptions {
   places: Places

@@ -1,7 +1,7 @@
 import type { Queryable } from '@tocsin/postgres/database'
 
-/** Two renewals may fail or be late, and a successor still leads, reads and publishes within 5 s of a death. */
-export const leaseTtlMs = 3_000
+/** Three renewals may fail or be late, and a successor of 100,000 rules still leads, reads and publishes in 5 s. */
+export const leaseTtlMs = 2_500
 
 /** Who builds snapshots: a row of `snapshot_lease` as its holder knows it. */
 export interface Lease {
