@@ -23,11 +23,16 @@ export class Findings {
     this.#warnings.add({ pointer, code, message })
   }
 
+  /** Whether `spend` has complained. */
+  get hasOverspent(): boolean {
+    return this.#instructions > limits.patternInstructions
+  }
+
   /** Adds to what the regular expressions of the rule cost together, and complains once when that is too much. */
   spend(instructions: number, pointer: string): void {
-    const before = this.#instructions
+    const hadOverspent = this.hasOverspent
     this.#instructions += instructions
-    if (before > limits.patternInstructions || this.#instructions <= limits.patternInstructions) return
+    if (hadOverspent || !this.hasOverspent) return
     const allowed = `${limits.patternInstructions} are allowed for all patterns of a rule together`
     this.problem(pointer, 'too_costly', `brings the rule to ${this.#instructions} instructions; ${allowed}`)
   }

@@ -1,6 +1,14 @@
-import { RE2JS, RE2JSException } from 're2js'
+import { RE2JS, RE2JSException, RE2Set } from 're2js'
 import { limits } from './language.ts'
 import { never, type Operator, prepared } from './operator.ts'
+
+/** What is read of a program of RE2: of a set of characters, where each of its ranges begins and ends. */
+interface Program {
+  readonly inst: readonly { readonly runes: ArrayLike<number> | null }[]
+}
+
+/** A set of so many ranges of characters counts as another instruction: `\pL`, which has 684, as six. */
+const rangesOfInstruction = 128
 
 /**
  * What a pattern costs, in instructions, or a sentence on what is wrong with it. RE2's syntax has nothing that could
@@ -11,12 +19,45 @@ export function measurePattern(pattern: string): { instructions: number } | { pr
     return { problem: `has ${pattern.length} characters; ${limits.patternLength} are allowed` }
   }
   try {
-    return { instructions: RE2JS.compile(pattern).programSize() }
+    const parts = countParts(pattern)
+    return { instructions: parts > mostParts ? parts : countInstructions(RE2JS.compile(pattern).re2Input.prog) }
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error
     return { problem: `is no RE2 pattern: ${error.message}` }
   }
 }
+
+/** What has more than this is not compiled to be measured: repeats of repeats could take seconds and a gigabyte. */
+const mostParts = 10 * limits.patternInstructions
+
+/** A part of a pattern as RE2 reads it, its repeats written out. */
+interface Part {
+  readonly op: unknown
+  readonly subs: readonly Part[]
+  readonly runes: ArrayLike<number> | null
+}
+
+function parse(pattern: string): Part {
+  const set = new RE2Set()
+  set.add(pattern)
+  return set.regexps[0] as Part
+}
+
+const literal = parse('a').op
+
+/** Characters and sets of a pattern, until there are too many: each compiles to an instruction or more. */
+function countParts(pattern: string): number {
+  const parts = [parse(pattern)]
+  let count = 0
+  for (let part = parts.pop(); part !== undefined && count <= mostParts; part = parts.pop()) {
+    if (part.subs.length === 0) count += part.op === literal ? (part.runes?.length ?? 0) : 1
+    for (const inner of part.subs) parts.push(inner)
+  }
+  return count
+}
+
+const countInstructions = ({ inst }: Program): number =>
+  inst.reduce((sum, { runes }) => sum + 1 + Math.floor((runes?.length ?? 0) / 2 / rangesOfInstruction), 0)
 
 /** The pattern must match the whole text. It is compiled when it is first asked: many rules are loaded, few are. */
 export const matches: Operator = prepared(pattern => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { RE2JS } from 're2js'
+import { describe, expect, it, vi } from 'vitest'
 import { conditions } from '../test/conditions.ts'
 import { json } from '../test/values.ts'
 import { limits } from './language.ts'
@@ -140,7 +141,9 @@ describe('the limits of validateConditions', () => {
     ['pattern', about('matches', 'a'.repeat(limits.patternLength + 1)), '/all/0/value', 'bad_pattern'],
     ['repeats', about('matches', 'a{1001}'), '/all/0/value', 'bad_pattern'],
     ['instructions', about('matches', '((ab){20}){20}'), '/all/0/value', 'too_costly'],
-    ['instructions together', about('someValue:matches', Array(9).fill('a{99}')), '/all/0/value/4', 'too_costly'],
+    ['instructions together', about('someValue:matches', Array(9).fill('a{99}')), '/all/0/value/1', 'too_costly'],
+    ['repeats of repeats', about('matches', '^((a{10}){10}){10}'), '/all/0/value', 'too_costly'],
+    ['unions of Unicode classes', about('matches', '[\\pL\\pN]{30}'), '/all/0/value', 'too_costly'],
   ])('too much %s', (_, conditions, pointer, code) => {
     expect(validateConditions(conditions)).toEqual({ problems: [expect.objectContaining({ pointer, code })] })
   })
@@ -152,8 +155,27 @@ describe('the limits of validateConditions', () => {
     ['members', about('in', Array(limits.listLength).fill(1))],
     ['stars', about('wildcard', stars(limits.wildcardStars))],
     ['between stars', about('wildcard', `*${'a'.repeat(limits.wildcardPiece)}*`)],
+    ['instructions', about('matches', `.*${'[a-z.]'.repeat(90)}`)],
+    ['instructions of one repeat', about('matches', '(?i).*exception in "[^"]{1,80}".*')],
+    ['instructions of Unicode classes', about('matches', '\\pL{1,15} \\pL+')],
   ])('just as much as is allowed: %s', (_, conditions) => {
     expect(validateConditions(conditions)).toEqual({ conditions, warnings: [] })
+  })
+
+  it('measures no more patterns of a rule that has too many instructions', () => {
+    const compile = vi.spyOn(RE2JS, 'compile')
+    const patterns = Array(limits.walkedListLength).fill('a{150}')
+    expect(validateConditions(about('someValue:matches', patterns))).toHaveProperty('problems.length', 1)
+    expect(compile).toHaveBeenCalledTimes(2)
+    compile.mockRestore()
+  })
+
+  it('refuses a pattern of a million instructions without compiling it', () => {
+    const compile = vi.spyOn(RE2JS, 'compile')
+    const huge = `^${`${'(?:'.repeat(3)}${'\\pL'.repeat(300)}${'){10}'.repeat(3)}`}`
+    expect(validateConditions(about('matches', huge))).toHaveProperty('problems.0.code', 'too_costly')
+    expect(compile).not.toHaveBeenCalled()
+    compile.mockRestore()
   })
 
   it('stops naming problems when nobody would read on', () => {
