@@ -1,6 +1,7 @@
 import { RE2JS, RE2JSException, RE2Set } from 're2js'
+import { keptExpressions, type MadeExpression } from './kept-expressions.ts'
 import { limits } from './language.ts'
-import { never, type Operator, prepared } from './operator.ts'
+import { never, type Operator } from './operator.ts'
 
 /** What is read of a program of RE2: of a set of characters, where each of its ranges begins and ends. */
 interface Program {
@@ -59,13 +60,51 @@ function countParts(pattern: string): number {
 const countInstructions = ({ inst }: Program): number =>
   inst.reduce((sum, { runes }) => sum + 1 + Math.floor((runes?.length ?? 0) / 2 / rangesOfInstruction), 0)
 
-/** The pattern must match the whole text. It is compiled when it is first asked: many rules are loaded, few are. */
-export const matches: Operator = prepared(pattern => {
-  if (typeof pattern !== 'string' || pattern.length > limits.patternLength) return never
-  let compiled: RE2JS | undefined
-  return found => {
-    if (typeof found !== 'string') return false
-    compiled ??= RE2JS.compile(pattern)
-    return compiled.testExact(found)
+/** For the states that RE2 makes of what instructions a text leads to. Most patterns never need a tenth of it. */
+const stateBytes = 256 * 1024
+
+/**
+ * A pattern as RE2 has it. By itself it would keep up to 8 MB of states for each pattern, and begin again and again
+ * where those are not enough: there making a state for each character takes five times as long as following the
+ * instructions, which is what RE2 does without states. So they are filled once.
+ */
+export class RegularExpression implements MadeExpression<boolean> {
+  readonly #re2: RE2JS
+  readonly #programBytes: number
+
+  constructor(pattern: string) {
+    this.#re2 = RE2JS.compile(pattern)
+    const { dfa, prog, onepass } = this.#re2.re2Input
+    dfa.memBudget = stateBytes
+    // What it has again after it was cleared.
+    dfa.stateBudget = 0
+    // As measured; where each character leaves one way only, RE2 keeps what amounts to three programs.
+    const { inst }: Program = prog
+    const runes = inst.reduce((sum, { runes }) => sum + (runes?.length ?? 0), 0)
+    this.#programBytes = (4_000 + 250 * inst.length + 4 * runes) * (onepass === null ? 1 : 3)
   }
-})
+
+  /** The whole text. */
+  matches(text: string): boolean {
+    return this.#re2.testExact(text)
+  }
+
+  get bytes(): number {
+    const { dfa } = this.#re2.re2Input
+    return this.#programBytes + (dfa.stateCount === 0 ? 0 : stateBytes - dfa.memBudget)
+  }
+}
+
+const isPattern = (named: unknown): named is string => typeof named === 'string' && named.length <= limits.patternLength
+
+/** The pattern must match the whole text. It is compiled when it is first asked: many rules are loaded, few are. */
+export const matches: Operator = {
+  compile: pattern => {
+    if (!isPattern(pattern)) return never
+    const holds = keptExpressions.keep(() => new RegularExpression(pattern))
+    return found => typeof found === 'string' && holds(found)
+  },
+  // Asked once, so there is nothing to keep.
+  holds: (found, pattern) =>
+    isPattern(pattern) && typeof found === 'string' && new RegularExpression(pattern).matches(found),
+}

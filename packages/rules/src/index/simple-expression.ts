@@ -45,6 +45,11 @@ export class SimpleExpression {
     return program && new SimpleExpression(program)
   }
 
+  /** About what it keeps in memory, as measured. */
+  get bytes(): number {
+    return 500 + 200 * this.#program.steps.length
+  }
+
   /** The whole text; undefined if it is too long to say. */
   matches(text: string): boolean | undefined {
     if (text.length > longestText) return undefined
