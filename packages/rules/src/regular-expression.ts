@@ -46,12 +46,12 @@ function parse(pattern: string): Part {
 
 const literal = parse('a').op
 
-/** Characters and sets of a pattern, until there are too many: each compiles to an instruction or more. */
+/** Parts of a pattern, until there are too many: about half of them or more are instructions. */
 function countParts(pattern: string): number {
   const parts = [parse(pattern)]
   let count = 0
   for (let part = parts.pop(); part !== undefined && count <= mostParts; part = parts.pop()) {
-    if (part.subs.length === 0) count += part.op === literal ? (part.runes?.length ?? 0) : 1
+    count += part.op === literal ? (part.runes?.length ?? 0) : 1
     for (const inner of part.subs) parts.push(inner)
   }
   return count
