@@ -1,4 +1,5 @@
 import { Engine, type EngineOptions, type RuleResult } from 'json-rules-engine'
+import { groupOf } from './group.ts'
 import { operatorNamed, operatorNames } from './operators.ts'
 
 type EngineOperator = { evaluate(found: unknown, named: unknown): boolean }
@@ -94,10 +95,11 @@ function factsOf(alert: object, names: ReadonlySet<string>): Record<string, unkn
  * `evaluate` would take the place of its method. Notes the facts that the condition names.
  */
 export function knownMembers(condition: Record<string, unknown>, facts = new Set<string>()): object {
-  const inner = (child: unknown) => knownMembers(child as Record<string, unknown>, facts)
-  if (Object.hasOwn(condition, 'any')) return { any: (condition.any as unknown[]).map(inner) }
-  if (Object.hasOwn(condition, 'all')) return { all: (condition.all as unknown[]).map(inner) }
-  if (Object.hasOwn(condition, 'not')) return { not: inner(condition.not) }
+  const group = groupOf(condition)
+  if (group !== undefined) {
+    const parts = group.parts.map(part => knownMembers(part, facts))
+    return { [group.name]: group.name === 'not' ? parts[0] : parts }
+  }
   const { fact, operator, value } = condition
   facts.add(fact as string)
   return { fact, operator, value, ...(Object.hasOwn(condition, 'path') ? { path: condition.path } : {}) }

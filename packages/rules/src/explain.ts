@@ -1,5 +1,6 @@
 import { askEngine, createJudge } from './engine.ts'
-import type { Condition, Conditions } from './language.ts'
+import { groupOf } from './group.ts'
+import type { Clause, Condition, Conditions } from './language.ts'
 import { compileOperator } from './operators.ts'
 import { parsePath, readPath } from './path.ts'
 
@@ -54,12 +55,13 @@ export async function explain(rule: { conditions: Conditions }, alert: object): 
 function explainCondition(condition: Condition, result: Result): ExplainedCondition {
   const holds = result.result === true
   const name = Object.hasOwn(condition, 'name') ? { name: (condition as { name: string }).name } : {}
-  const all = (group: Condition[], results: unknown) =>
-    group.map((child, index) => explainCondition(child, (results as Result[])[index] as Result))
-  if (isGroup(condition, 'any')) return { any: all(condition.any, result.any), holds, ...name }
-  if (isGroup(condition, 'all')) return { all: all(condition.all, result.all), holds, ...name }
-  if (isGroup(condition, 'not')) return { not: explainCondition(condition.not, result.not as Result), holds, ...name }
-  const { fact, path, operator, value } = condition as Extract<Condition, { fact: string }>
+  const group = groupOf(condition)
+  if (group !== undefined) {
+    const results = group.name === 'not' ? [result.not] : (result[group.name] as unknown[])
+    const parts = group.parts.map((part, at) => explainCondition(part, results[at] as Result))
+    return { [group.name]: group.name === 'not' ? parts[0] : parts, holds, ...name } as ExplainedGroup
+  }
+  const { fact, path, operator, value } = condition as Clause
   const found = result.factResult
   return {
     fact,
@@ -73,11 +75,6 @@ function explainCondition(condition: Condition, result: Result): ExplainedCondit
     ...whyNot(operator, result.valueResult, found),
   }
 }
-
-const isGroup = <Group extends 'all' | 'any' | 'not'>(
-  condition: Condition,
-  group: Group,
-): condition is Extract<Condition, Record<Group, unknown>> => Object.hasOwn(condition, group)
 
 function meeting(nested: unknown, found: unknown[]): number[] {
   const holds = compileOperator('element', nested)

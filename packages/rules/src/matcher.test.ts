@@ -103,6 +103,32 @@ describe('match', () => {
       true,
     ],
     [
+      'a group is a group, whatever else stands in it',
+      { all: [{ fact: 'source', operator: 'equal', value: 1 }], fact: 'name', operator: 'equal', value: 2 },
+      { name: 2, source: 0 },
+      false,
+    ],
+    ['a group has no operator', { all: [{ any: [], operator: 'and' }], operator: 'and' }, {}, true],
+    [
+      'a clause about the alert has no field',
+      { all: [{ fact: 'source', field: 'name', operator: 'equal', value: 1 }] },
+      { source: 1, name: 9 },
+      true,
+    ],
+    [
+      'a clause about an element has no fact',
+      {
+        all: [
+          {
+            ...{ fact: 'list', operator: 'element' },
+            value: { any: [{ fact: 'a', field: 'b', operator: 'equal', value: 1 }], operator: 'or' },
+          },
+        ],
+      },
+      { list: [{ a: 9, b: 1 }] },
+      true,
+    ],
+    [
       'a list may bring the same member twice and gives the rule once',
       {
         any: [
@@ -113,8 +139,10 @@ describe('match', () => {
       { x: [1, 2, 1] },
       true,
     ],
-  ])('%s', (_, rule, alert, expected) => {
+  ])('%s', async (_, rule, alert, expected) => {
     expect(matches(rule, alert)).toBe(expected)
+    expect(await createJudge([{ id: 'r', conditions: rule }]).match(alert)).toEqual(expected ? ['r'] : [])
+    expect(compilePlainly(rule as Condition)(alert)).toBe(expected)
   })
 
   it('never throws: a clause on a value that cannot be compared is false, and other rules go on', () => {
