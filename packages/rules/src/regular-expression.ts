@@ -1,20 +1,22 @@
 import { RE2JS, RE2JSException } from 're2js'
-import { limits } from './language.ts'
+import { limits, type ProblemCode } from './language.ts'
 import { never, type Operator, prepared } from './operator.ts'
 
 /**
  * What a pattern costs, in instructions, or a sentence on what is wrong with it. RE2's syntax has nothing that could
  * take more than one look at each character for each instruction: no look-around, no back reference.
  */
-export function measurePattern(pattern: string): { instructions: number } | { problem: string } {
+export function measurePattern(pattern: string): { instructions: number } | { problem: string; code: ProblemCode } {
   if (pattern.length > limits.patternLength) {
-    return { problem: `has ${pattern.length} characters; ${limits.patternLength} are allowed` }
+    const problem = `has ${pattern.length} characters; ${limits.patternLength} are allowed`
+    return { problem, code: 'too_costly' }
   }
   try {
     return { instructions: RE2JS.compile(pattern).programSize() }
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error
-    return { problem: `is no RE2 pattern: ${error.message}` }
+    const why = error.message.replace('error parsing regexp: ', '')
+    return { problem: `is no RE2 pattern: ${why}`, code: 'bad_pattern' }
   }
 }
 
