@@ -60,6 +60,8 @@ function ruleOf(draw: Draw, clauses: readonly object[]): object {
   }
 }
 
+/** The last ones cannot be compared: the engine throws. */
+const strange: readonly unknown[] = [null, '', [], {}, true, { toString: 1 }, [{ toString: 1 }]]
 const finders = places.map(({ find }) => find)
 
 function alertOf(theme: Theme, vocabulary: Vocabulary, seeds: readonly number[]): Alert {
@@ -68,7 +70,7 @@ function alertOf(theme: Theme, vocabulary: Vocabulary, seeds: readonly number[])
     const draw = drawFrom(seeds[at] as number)
     const manner = draw(16)
     if (manner === 15) continue
-    if (manner === 14) context[path] = oneOf<unknown>(draw, [null, '', [], {}, true])
+    if (manner === 14) context[path] = oneOf(draw, strange)
     else context[path] = (manner === 13 ? oneOf(draw, finders) : find)(draw, vocabulary)
   }
   return { context }
