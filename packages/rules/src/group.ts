@@ -12,10 +12,9 @@ export interface Group<Node> {
  * members through that have no effect, and a group may have an `operator` among them.
  */
 export function groupOf<Node extends object>(node: Node): Group<Node> | undefined {
-  for (const name of groupNames) {
-    if (!Object.hasOwn(node, name)) continue
-    const inner = (node as Record<GroupName, unknown>)[name]
-    return { name, parts: name === 'not' ? [inner as Node] : (inner as Node[]) }
-  }
+  // Not in a loop over the names: to take a rule apart took half as long again.
+  if (Object.hasOwn(node, 'all')) return { name: 'all', parts: (node as unknown as { all: Node[] }).all }
+  if (Object.hasOwn(node, 'any')) return { name: 'any', parts: (node as unknown as { any: Node[] }).any }
+  if (Object.hasOwn(node, 'not')) return { name: 'not', parts: [(node as unknown as { not: Node }).not] }
   return undefined
 }

@@ -1,12 +1,17 @@
 import { RE2JS, RE2JSException } from 're2js'
-import { limits, type ProblemCode } from './language.ts'
+import { limits } from './language.ts'
 import { never, type Operator, prepared } from './operator.ts'
+
+interface Unmeasured {
+  readonly problem: string
+  readonly code: 'too_costly' | 'bad_pattern'
+}
 
 /**
  * What a pattern costs, in instructions, or a sentence on what is wrong with it. RE2's syntax has nothing that could
  * take more than one look at each character for each instruction: no look-around, no back reference.
  */
-export function measurePattern(pattern: string): { instructions: number } | { problem: string; code: ProblemCode } {
+export function measurePattern(pattern: string): { instructions: number } | Unmeasured {
   if (pattern.length > limits.patternLength) {
     const problem = `has ${pattern.length} characters; ${limits.patternLength} are allowed`
     return { problem, code: 'too_costly' }
