@@ -3,7 +3,7 @@ import { decoratorNames } from './decorators.ts'
 import { limits } from './language.ts'
 import { operatorNames } from './operators.ts'
 import { pathPattern } from './path.ts'
-import { anyValueOperators, swappable, type ValueKind, valueKinds } from './value-kinds.ts'
+import { anyValueOperators, listOf, swappable, type ValueKind, valueKinds } from './value-kinds.ts'
 
 const refused = z.never().optional()
 const one = (names: Iterable<string>) => `(?:${[...names].join('|')})`
@@ -28,7 +28,7 @@ function askings(elementConditions: z.ZodType): { operator: z.ZodType; value: z.
     ...Object.values(valueKinds),
     { schema: z.intersection(elementConditions, noFact), operators: ['element'] },
   ]
-  const walked = z.array(z.unknown()).max(limits.walkedListLength)
+  const walked = listOf(z.unknown(), 0, limits.walkedListLength)
   return [
     ...kinds.map(({ schema, operators }) => ({
       operator: z.union([z.enum(operators), decorated(`(?:${keeping}:)*${one(operators)}`)]),
