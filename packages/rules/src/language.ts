@@ -20,6 +20,8 @@ export interface Clause {
   path?: string
   name?: string
 }
+/** Clauses of a rule are about a fact of the alert, those inside `element` about a field of the element. */
+export type Place = 'fact' | 'field'
 /** What a rule has at its top: a group, never a bare clause. */
 export type Conditions = AllOf | AnyOf | NotOf
 

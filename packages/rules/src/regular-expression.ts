@@ -11,20 +11,27 @@ interface Program {
 /** A set of so many ranges of characters counts as another instruction: `\pL`, which has 684, as six. */
 const rangesOfInstruction = 128
 
+interface Unmeasured {
+  readonly problem: string
+  readonly code: 'too_costly' | 'bad_pattern'
+}
+
 /**
  * What a pattern costs, in instructions, or a sentence on what is wrong with it. RE2's syntax has nothing that could
  * take more than one look at each character for each instruction: no look-around, no back reference.
  */
-export function measurePattern(pattern: string): { instructions: number } | { problem: string } {
+export function measurePattern(pattern: string): { instructions: number } | Unmeasured {
   if (pattern.length > limits.patternLength) {
-    return { problem: `has ${pattern.length} characters; ${limits.patternLength} are allowed` }
+    const problem = `has ${pattern.length} characters; ${limits.patternLength} are allowed`
+    return { problem, code: 'too_costly' }
   }
   try {
     const parts = countParts(pattern)
     return { instructions: parts > mostParts ? parts : countInstructions(RE2JS.compile(pattern).re2Input.prog) }
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error
-    return { problem: `is no RE2 pattern: ${error.message}` }
+    const why = error.message.replace('error parsing regexp: ', '')
+    return { problem: `is no RE2 pattern: ${why}`, code: 'bad_pattern' }
   }
 }
 

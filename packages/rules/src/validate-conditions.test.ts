@@ -82,6 +82,12 @@ describe('validateConditions', () => {
     ['a last backslash', about('wildcard', 'a\\'), '/all/0/value', 'bad_pattern'],
     ['a pattern that looks back', about('matches', '(a)\\1'), '/all/0/value', 'bad_pattern'],
     ['a pattern that looks ahead', about('matches', 'a(?=b)'), '/all/0/value', 'bad_pattern'],
+    ['a list that is none', about('in', { length: { toString: 0 } }), '/all/0/value', 'not_an_array'],
+    ['bounds that are none', about('between', { length: { toString: 0 } }), '/all/0/value', 'bad_bounds'],
+    ['networks that are none', about('cidr', { length: { toString: 0 } }), '/all/0/value', 'bad_network'],
+    ['many prefixes', about('startsWith', Array(limits.listLength + 1).fill('a')), '/all/0/value', 'not_a_string'],
+    ['many bounds', about('between', Array(limits.listLength + 1).fill(1)), '/all/0/value', 'bad_bounds'],
+    ['many that are no networks', about('cidr', Array(limits.listLength + 1).fill(1)), '/all/0/value', 'bad_network'],
     ['an element without a group', about('element', used), '/all/0/value', 'no_group'],
     ['an element of nothing', about('element', []), '/all/0/value', 'not_an_object'],
     ['a fact in an element', element({ ...clause }), '/all/0/value/all/0/field', 'required'],
@@ -90,6 +96,11 @@ describe('validateConditions', () => {
   ])('refuses %s with its place and code', (_, conditions, pointer, code) => {
     const result = validateConditions(conditions)
     expect(result).toEqual({ problems: [{ pointer, code, message: expect.stringMatching(/^[a-z].*[^.]$/) }] })
+  })
+
+  it('says once that a pattern cannot be read', () => {
+    const message = 'is no RE2 pattern: missing closing ): `(a`'
+    expect(validateConditions(about('matches', '(a'))).toHaveProperty('problems.0.message', message)
   })
 
   it('escapes what a pointer must escape', () => {
@@ -138,7 +149,7 @@ describe('the limits of validateConditions', () => {
     ],
     ['stars', about('wildcard', stars(limits.wildcardStars + 1)), '/all/0/value', 'too_costly'],
     ['between stars', about('wildcard', `*${'a'.repeat(limits.wildcardPiece + 1)}*`), '/all/0/value', 'too_costly'],
-    ['pattern', about('matches', 'a'.repeat(limits.patternLength + 1)), '/all/0/value', 'bad_pattern'],
+    ['pattern', about('matches', 'a'.repeat(limits.patternLength + 1)), '/all/0/value', 'too_costly'],
     ['repeats', about('matches', 'a{1001}'), '/all/0/value', 'bad_pattern'],
     ['instructions', about('matches', '((ab){20}){20}'), '/all/0/value', 'too_costly'],
     ['instructions together', about('someValue:matches', Array(9).fill('a{99}')), '/all/0/value/1', 'too_costly'],

@@ -68,8 +68,9 @@ function validateNamed(
 }
 
 /** What is wrong with a value that is not of its kind: what it is, or only how much of it there is. */
-function validateKind(findings: Findings, { code, message }: ValueKind, value: unknown, pointer: string): void {
-  if (Array.isArray(value) && value.length > limits.listLength) {
+function validateKind(findings: Findings, { schema, code, message }: ValueKind, value: unknown, pointer: string): void {
+  const isTooLong = Array.isArray(value) && value.length > limits.listLength
+  if (isTooLong && schema.safeParse(value.slice(0, limits.listLength)).success) {
     return void findings.problem(pointer, 'too_long', `has ${value.length} members; ${limits.listLength} are allowed`)
   }
   findings.problem(pointer, code, message)
@@ -98,7 +99,7 @@ function validatePattern(findings: Findings, value: string, pointer: string): vo
   // A pattern of a thousand characters may take 0.2 s to measure.
   if (findings.hasOverspent) return
   const measured = measurePattern(value)
-  if ('problem' in measured) findings.problem(pointer, 'bad_pattern', measured.problem)
+  if ('problem' in measured) findings.problem(pointer, measured.code, measured.problem)
   else findings.spend(measured.instructions, pointer)
 }
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { alerts, conditions } from '../../test/conditions.ts'
 import { compilePlainly } from '../../test/plain-matcher.ts'
 import { singleKinds } from '../../test/single-kinds.ts'
 import type { Condition } from '../language.ts'
-import type { Clause } from './clause.ts'
+import { Clause } from './clause.ts'
 import type { Field } from './field.ts'
 import { Node } from './node.ts'
 import { normalParts } from './normal-form.ts'
@@ -18,6 +18,18 @@ const deep = process.env.TOCSIN_TEST_DEEP === '1'
 const nothing = { patterns: 0, held: 0, clauses: 0, facts: 0, fields: 0 }
 
 type Change = { id: string; conditions: object | undefined }
+
+/** How often clauses are asked, whoever asks them; seen from outside, so that matching itself counts nothing. */
+function countAskings(): { count: number } {
+  const asked = { count: 0 }
+  const { holds } = Clause.prototype
+  onTestFinished(() => void Object.assign(Clause.prototype, { holds }))
+  Clause.prototype.holds = function () {
+    asked.count++
+    return holds.call(this)
+  }
+  return asked
+}
 
 const id = fc.nat({ max: 60 }).map(number => `r${number}`)
 const change: fc.Arbitrary<Change> = fc.record({
@@ -77,8 +89,9 @@ describe('adding and removing', () => {
     for (let team = 0; team < 1_000; team++)
       index.add(`r${team}`, { all: team % 2 === 0 ? clauses : clauses.toReversed() })
     expect(index.extent).toEqual({ patterns: 1, held: 1, clauses: 2, facts: 2, fields: 1 })
+    const asked = countAskings()
     expect(index.match({ severity: 'HIGH', source: 'db' })).toHaveLength(1_000)
-    expect(index.asked).toBe(1)
+    expect(asked.count).toBe(clauses.length)
     for (let team = 0; team < 1_000; team++) index.remove(`r${team}`)
     expect(index.extent).toEqual(nothing)
   })
@@ -153,6 +166,7 @@ describe('rules of one kind only', () => {
       index.add(`r${number}`, condition)
       plain.push({ name: `r${number}`, holds: compilePlainly(condition) })
     }
+    const asked = countAskings()
     let matched = 0
     for (const number of [0, 7, 512, rulesOfAKind - 1]) {
       const one = JSON.parse(JSON.stringify(alert(number)))
@@ -166,7 +180,7 @@ describe('rules of one kind only', () => {
       )
     }
     expect(matched).toBeGreaterThan(0)
-    expect(index.asked).toBeLessThan(4 * (rulesOfAKind / 100))
+    expect(asked.count).toBeLessThan(4 * (rulesOfAKind / 100))
     for (const { name } of plain) index.remove(name)
     expect(index.extent).toEqual(nothing)
   })
