@@ -1,7 +1,7 @@
 import type { Condition, ElementCondition } from '../language.ts'
 import { splitOperator } from '../operators.ts'
 import { parsePath } from '../path.ts'
-import type { ClauseText } from './clause.ts'
+import type { ClauseText } from './clauses.ts'
 
 /** A condition without `not`: that stands in the clauses. */
 export type NormalPart = ClauseText | NormalGroup

@@ -4,11 +4,10 @@ import { alerts, conditions } from '../../test/conditions.ts'
 import { compilePlainly } from '../../test/plain-matcher.ts'
 import { singleKinds } from '../../test/single-kinds.ts'
 import type { Condition } from '../language.ts'
-import type { Clause } from './clause.ts'
+import { Buckets } from './buckets.ts'
 import type { Field } from './field.ts'
 import { Node } from './node.ts'
 import { normalParts } from './normal-form.ts'
-import type { Part } from './pattern.ts'
 import { signsOfPattern } from './pattern-signs.ts'
 import { Patterns } from './patterns.ts'
 import { RuleIndex } from './rule-index.ts'
@@ -116,21 +115,22 @@ describe('the numbers of alerts', () => {
   it.each([3, 2, 1, 0])('may begin again, %i alerts from now, and no verdict of long ago comes back', left => {
     const patterns = new Patterns()
     const search = new Search(patterns)
-    const node = new Node()
+    const node = new Node(new Buckets(patterns))
     const element = { all: [{ field: 'n', operator: 'greaterThan', value: 1 }] }
     const condition = { any: [clauseOf('source', 'wildcard', 'a*b*'), clauseOf('list', 'element', element)] }
     const { pattern } = patterns.share(normalParts(condition))
-    node.add(pattern, signsOfPattern(pattern))
+    node.add(pattern, signsOfPattern(patterns, pattern))
     const holds = (alert: object) => {
       search.run(node, alert)
       return search.count === 1
     }
     const [yes, no, another] = [{ source: 'a-b-' }, { list: [{ n: 0 }] }, { list: [{ n: 2 }] }]
     expect([yes, another, no].map(holds)).toEqual([true, true, false])
-    const { members } = pattern.parts
-      .flatMap(part => ('parts' in part ? part.parts : []))
-      .map(fieldOf)
-      .find(isList) as Field
+    const fields = patterns
+      .partsOf(pattern)
+      .flatMap(part => patterns.group(part).parts)
+      .map(part => patterns.clauses.field(patterns.clauses.clauseOf(part)))
+    const { members } = fields.find(isList) as Field
     patterns.scope.epoch = 2 ** 30 - left
     ;(members as Patterns).scope.epoch = 2 ** 30 - left
     // In another order, so that a number that comes back meets another alert than before.
@@ -139,7 +139,6 @@ describe('the numbers of alerts', () => {
 })
 
 const clauseOf = (fact: string, operator: string, value: unknown) => ({ fact, operator, value })
-const fieldOf = (part: Part) => (part as Clause).field
 const isList = (field: Field) => field.name === 'list'
 
 describe('rules of one kind only', () => {
