@@ -3,7 +3,7 @@ import { extendHash, hashStart } from './hash.ts'
 import { HashedTexts } from './hashed-texts.ts'
 import { type Sign, shows } from './sign.ts'
 import type { Follower, SignStore } from './sign-store.ts'
-import { gramSizes, hashFolded, leaveGram, oldestWeight, rollGram } from './text-hashes.ts'
+import { gramSizes, hashFolded, leaveGram, markEdge, oldestWeight, rollGram, sampleFolded } from './text-hashes.ts'
 
 abstract class HashedStore implements SignStore {
   readonly shows: number
@@ -57,28 +57,36 @@ export class EdgeStore extends HashedStore {
 
   #visitStarts(text: string, follower: Follower): void {
     const { texts } = this
-    const { sizes } = texts
+    const { sizes, marks } = texts
     let hash = hashStart
+    let code = 0
     let at = 0
     for (let index = 0; index < sizes.length; index++) {
       const size = sizes[index] as number
       if (size > text.length) return
-      for (; at < size; at++) hash = extendHash(hash, text.charCodeAt(at))
-      follow(texts.get(hash), follower)
+      for (; at < size; at++) {
+        code = text.charCodeAt(at)
+        hash = extendHash(hash, code)
+      }
+      if (((marks[index] as number) & (1 << code)) !== 0) follow(texts.get(markEdge(hash, code)), follower)
     }
   }
 
   #visitEnds(text: string, follower: Follower): void {
     const { texts } = this
-    const { sizes } = texts
+    const { sizes, marks } = texts
     const last = text.length - 1
     let hash = hashStart
+    let code = 0
     let at = 0
     for (let index = 0; index < sizes.length; index++) {
       const size = sizes[index] as number
       if (size > text.length) return
-      for (; at < size; at++) hash = extendHash(hash, text.charCodeAt(last - at))
-      follow(texts.get(hash), follower)
+      for (; at < size; at++) {
+        code = text.charCodeAt(last - at)
+        hash = extendHash(hash, code)
+      }
+      if (((marks[index] as number) & (1 << code)) !== 0) follow(texts.get(markEdge(hash, code)), follower)
     }
   }
 }
@@ -113,6 +121,7 @@ function visitGrams(texts: HashedTexts, text: string, size: number, follower: Fo
 export class FoldedStore extends HashedStore {
   visit(found: unknown, follower: Follower): void {
     if (typeof found !== 'string' || !this.texts.mayHaveSize(found.length)) return
-    follow(this.texts.get(hashFolded(found)), follower)
+    const sample = sampleFolded(found)
+    if (sample === -1 || this.texts.mayEndWith(sample)) follow(this.texts.get(hashFolded(found)), follower)
   }
 }
