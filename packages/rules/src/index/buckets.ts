@@ -1,3 +1,4 @@
+import { narrowed, narrowedByTrail } from './narrow.ts'
 import { Node } from './node.ts'
 import { mostInList, PatternLists } from './pattern-lists.ts'
 import { signsOfPattern } from './pattern-signs.ts'
@@ -29,6 +30,11 @@ export class Buckets {
     this.#patterns = patterns
   }
 
+  /** How many patterns there are, held or about to be. */
+  get patternCount(): number {
+    return this.#patterns.size
+  }
+
   visit(bucket: Bucket, search: Search): void {
     switch (bucket & 3) {
       case kinds.pattern:
@@ -55,19 +61,22 @@ export class Buckets {
     else for (const pattern of this.#list(bucket)) into.add(pattern)
   }
 
-  /** The bucket with one more pattern: this one, or one that takes its place. 0 is one with none. */
+  /**
+   * The bucket with one more pattern: this one, or one that takes its place. 0 is one with none. The signs are what the way
+   * here has left of them.
+   */
   add(bucket: Bucket, pattern: number, signs: Signs, trail: Trail): Bucket {
     if (bucket === 0) return this.#of([pattern])
     if ((bucket & 3) === kinds.node) {
-      this.#node(bucket).add(pattern, signs, trail)
+      this.#node(bucket).add(pattern, narrowed(signs, trail.sign), trail)
       return bucket
     }
     const patterns = this.#list(bucket)
     this.#release(bucket)
     if (patterns.length < mostInList) return this.#of([...patterns, pattern])
     const node = new Node(this)
-    for (const one of patterns) node.add(one, signsOfPattern(this.#patterns, one), trail)
-    node.add(pattern, signs, trail)
+    for (const one of patterns) node.add(one, narrowedByTrail(signsOfPattern(this.#patterns, one), trail), trail)
+    node.add(pattern, narrowed(signs, trail.sign), trail)
     return (this.#nodes.take(node) << 2) | kinds.node
   }
 

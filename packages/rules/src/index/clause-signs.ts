@@ -2,6 +2,7 @@ import type { Decorator } from '../decorators.ts'
 import { splitOperator } from '../operators.ts'
 import { boundsOf } from '../own-operators.ts'
 import type { Clauses } from './clauses.ts'
+import { forEachSign } from './cover.ts'
 import { expressionSigns } from './expression-signs.ts'
 import type { Field } from './field.ts'
 import { networkSigns } from './network-signs.ts'
@@ -20,8 +21,17 @@ interface Question {
   readonly isNegated: boolean
 }
 
-/** The signs of a clause: at the least, that it holds when it is asked. */
 export function signsOf(clauses: Clauses, clause: number): Signs {
+  const signs = signsOfClause(clauses, clause)
+  const uses = clauses.uses(clause)
+  forEachSign(signs, sign => {
+    sign.uses = uses
+  })
+  return signs
+}
+
+/** At the least, that it holds when it is asked. */
+function signsOfClause(clauses: Clauses, clause: number): Signs {
   const field = clauses.field(clause)
   const value = clauses.value(clause)
   const isNegated = clauses.isNegated(clause)

@@ -178,6 +178,11 @@ export class Clauses {
     this.#set(clause, verdictAt, this.#scope.epoch)
   }
 
+  /** In how many patterns it stands. */
+  uses(clause: number): number {
+    return this.#get(clause, usesAt)
+  }
+
   /** Returns what is left. */
   addUses(clause: number, uses: 1 | -1): number {
     const left = this.#get(clause, usesAt) + uses

@@ -83,6 +83,43 @@ describe('adding and removing', () => {
   })
 })
 
+describe('conditions within conditions', () => {
+  // Few facts and values: what many rules share gets nodes, and nodes in nodes.
+  const clause = fc.record({
+    fact: fc.constantFrom('a', 'b', 'c', 'd'),
+    operator: fc.constant('equal'),
+    value: fc.constantFrom(0, 1, 2),
+  })
+  const { condition } = fc.letrec<{ condition: object }>(tie => {
+    const several = fc.array(tie('condition'), { minLength: 2, maxLength: 3 })
+    const groups = [several.map(all => ({ all })), several.map(any => ({ any }))]
+    return { condition: fc.oneof({ maxDepth: 3, depthSize: 'medium' }, clause, ...groups) }
+  })
+  const value = fc.integer({ min: 0, max: 2 })
+  const alert = fc.record({ a: value, b: value, c: value, d: value })
+
+  it('are found in whatever way they hold', () => {
+    fc.assert(
+      fc.property(
+        fc.array(condition, { minLength: 40, maxLength: 120, size: 'max' }),
+        fc.array(alert, { minLength: 10, size: 'max', maxLength: 20 }),
+        (rules, alerts) => {
+          const index = new RuleIndex()
+          const all = rules.map(rule => ({ all: [rule] }) as Condition)
+          for (const [number, rule] of all.entries()) index.add(`r${number}`, rule)
+          const plain = all.map(compilePlainly)
+          for (const one of alerts) {
+            const expected = plain.flatMap((holds, number) => (holds(one) ? [`r${number}`] : []))
+            expect(index.match(one).sort()).toEqual(expected.sort())
+          }
+          for (const number of all.keys()) index.remove(`r${number}`)
+          expect(index.extent).toEqual(nothing)
+        },
+      ),
+    )
+  })
+})
+
 describe('what grows', () => {
   it('a rule with three lists is held once for each value of one of them, not for each combination', () => {
     const index = new RuleIndex()
