@@ -76,7 +76,7 @@ export class Clauses {
     this.#set(clause, fieldAt, field.number)
     if (how === asking.equal || how === asking.notEqual) this.#compareById(clause, field, how, value)
     this.#set(clause, hashAt, hash)
-    this.#values[clause] = value
+    this.#values[clause] = operator === 'element' ? packed(value) : value
     this.#operators[clause] = ownNames.get(operator) ?? operator
     this.#tests[clause] = undefined
     this.#table.add(clause)
@@ -156,7 +156,8 @@ export class Clauses {
   }
 
   value(clause: number): unknown {
-    return this.#values[clause]
+    const value = this.#values[clause]
+    return value instanceof Packed ? JSON.parse(value.text) : value
   }
 
   hash(clause: number): number {
@@ -216,6 +217,20 @@ export class Clauses {
     this.#set(clause, verdictAt, holds ? epoch : -epoch)
     return holds
   }
+}
+
+/** Conditions within a clause as text, in a third of the room. They are looked up elsewhere and hardly ever wanted again. */
+class Packed {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+function packed(value: unknown): unknown {
+  const text = JSON.stringify(value)
+  return isSameValue(JSON.parse(text), value) ? new Packed(text) : value
 }
 
 function compile(operator: string, value: unknown): Predicate {

@@ -52,9 +52,13 @@ export class FieldIndex {
   }
 
   visit(search: Search): void {
+    if (this.#stores.length > 0 || this.#memberStores.length > 0) this.#visitOthers(search)
+    if (this.#equal !== undefined) this.#equal.visitId(this.field.valueId(), search)
+  }
+
+  #visitOthers(search: Search): void {
     const found = this.field.read()
     if (found === undefined && !this.seesAbsence) return
-    if (this.#equal !== undefined) this.#equal.visitId(this.field.valueId(), search)
     const stores = this.#stores
     for (let at = 0; at < stores.length; at++) (stores[at] as SignStore).visit(found, search)
     if (this.#memberStores.length > 0 && Array.isArray(found)) this.#visitMembers(found, search)

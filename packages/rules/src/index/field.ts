@@ -60,7 +60,9 @@ export class Field {
   valueId(): number {
     if (this.#idStamp === this.scope.epoch) return this.#id
     this.#idStamp = this.scope.epoch
-    this.#id = this.#values === undefined ? 0 : this.#values.idOf(this.read())
+    // Not by `read`: to keep a new text in an old object costs the garbage collector, and the number is all that is asked for.
+    const found = this.#stamp === this.scope.epoch ? this.#value : this.#find()
+    this.#id = this.#values === undefined ? 0 : this.#values.idOf(found)
     return this.#id
   }
 
