@@ -67,6 +67,19 @@ describe('adding and removing', () => {
     expect([index.size, index.extent]).toEqual([0, nothing])
   })
 
+  it('takes 0 and -0 for the same', () => {
+    const index = new RuleIndex()
+    for (const [id, value] of Object.entries({ r: 0, minus: -0 }))
+      index.add(id, { all: [{ fact: 'name', operator: 'equal', value }] })
+    expect(index.extent).toEqual({ patterns: 1, held: 1, clauses: 1, facts: 1, fields: 1 })
+    expect([index.match({ name: 0 }), index.match({ name: -0 })]).toEqual([
+      ['r', 'minus'],
+      ['r', 'minus'],
+    ])
+    for (const id of ['r', 'minus']) index.remove(id)
+    expect(index.extent).toEqual(nothing)
+  })
+
   it('keeps once what a thousand teams ask alike, in whatever order they write it', () => {
     const index = new RuleIndex()
     const clauses = [
