@@ -111,7 +111,7 @@ describe('conditions within conditions', () => {
   const value = fc.integer({ min: 0, max: 2 })
   const alert = fc.record({ a: value, b: value, c: value, d: value })
 
-  it('are found in whatever way they hold', () => {
+  it('are found in whatever way they hold', { timeout: 600_000 }, () => {
     fc.assert(
       fc.property(
         fc.array(condition, { minLength: 40, maxLength: 120, size: 'max' }),
@@ -129,6 +129,7 @@ describe('conditions within conditions', () => {
           expect(index.extent).toEqual(nothing)
         },
       ),
+      { numRuns: deep ? 2_000 : 60 },
     )
   })
 })
