@@ -2,7 +2,7 @@ import { groupOf } from '../group.ts'
 import type { Condition, ElementClause, ElementCondition, Place, Clause as WrittenClause } from '../language.ts'
 import { splitOperator } from '../operators.ts'
 import { parsePath } from '../path.ts'
-import type { ClauseText } from './clause.ts'
+import type { ClauseText } from './clauses.ts'
 
 /** A condition without `not`: that stands in the clauses. */
 export type NormalPart = ClauseText | NormalGroup
