@@ -1,6 +1,6 @@
 import { builtInOperators } from './built-in-operators.ts'
 import { cidr } from './cidr.ts'
-import { foldCase } from './fold-case.ts'
+import { isEqualIgnoringCase } from './fold-case.ts'
 import { never, type Operator, prepared } from './operator.ts'
 import { matches } from './regular-expression.ts'
 import { wildcard } from './wildcard.ts'
@@ -31,11 +31,7 @@ export const ownOperators: ReadonlyMap<string, Operator> = new Map<string, Opera
   ['matches', matches],
   [
     'equalsIgnoreCase',
-    onText(named => {
-      const folded = foldCase(named)
-      // Simple folding keeps the length, so most texts need no folding to be told apart.
-      return found => found.length === folded.length && foldCase(found) === folded
-    }),
+    onText(named => found => isEqualIgnoringCase(found, named)),
   ],
   [
     'exists',
