@@ -1,7 +1,7 @@
 import { RE2JS, RE2JSException, RE2Set } from 're2js'
 import { keptExpressions, type MadeExpression } from './kept-expressions.ts'
 import { limits } from './language.ts'
-import { never, type Operator } from './operator.ts'
+import { never, type Operator, plain } from './operator.ts'
 
 /** What is read of a program of RE2: of a set of characters, where each of its ranges begins and ends. */
 interface Program {
@@ -97,14 +97,17 @@ export class RegularExpression implements MadeExpression<boolean> {
 
 const isPattern = (named: unknown): named is string => typeof named === 'string' && named.length <= limits.patternLength
 
+/** Asked once, so there is nothing to keep. */
+const asked = plain(
+  (found, pattern) => isPattern(pattern) && typeof found === 'string' && new RegularExpression(pattern).matches(found),
+)
+
 /** The pattern must match the whole text. It is compiled when it is first asked: many rules are loaded, few are. */
 export const matches: Operator = {
+  ...asked,
   compile: pattern => {
     if (!isPattern(pattern)) return never
     const holds = keptExpressions.keep(() => new RegularExpression(pattern))
     return found => typeof found === 'string' && holds(found)
   },
-  // Asked once, so there is nothing to keep.
-  holds: (found, pattern) =>
-    isPattern(pattern) && typeof found === 'string' && new RegularExpression(pattern).matches(found),
 }
