@@ -2,6 +2,7 @@ import { RE2JS, RE2JSException, RE2Set } from 're2js'
 import { keptExpressions, type MadeExpression } from './kept-expressions.ts'
 import { limits } from './language.ts'
 import { never, type Operator, plain } from './operator.ts'
+import { leastCost } from './pattern-cost.ts'
 
 /** What is read of a program of RE2: of a set of characters, where each of its ranges begins and ends. */
 interface Program {
@@ -19,9 +20,13 @@ export function measurePattern(pattern: string): { instructions: number } | { pr
   if (pattern.length > limits.patternLength) {
     return { problem: `has ${pattern.length} characters; ${limits.patternLength} are allowed` }
   }
+  const least = leastCost(pattern)
+  if (least.repeats > mostParts) return { instructions: least.repeats }
+  if (least.instructions > limits.patternInstructions) return least
   try {
     const parts = countParts(pattern)
-    return { instructions: parts > mostParts ? parts : countInstructions(RE2JS.compile(pattern).re2Input.prog) }
+    const instructions = parts > mostParts ? parts : countInstructions(RE2JS.compile(pattern).re2Input.prog)
+    return { instructions: Math.max(instructions, least.instructions) }
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error
     return { problem: `is no RE2 pattern: ${error.message}` }
