@@ -7,14 +7,25 @@ const digits = { first: 48, last: 57 }
 /** Of `Infinity`. */
 const capitalI = 73
 
-/** As JavaScript has it. The first lines only spare most texts the reading. */
-function numberIn(text: string): number {
-  const first = text.charCodeAt(0)
-  return first > digits.last && first < 128 && first !== capitalI ? Number.NaN : Number(text)
-}
+/** Spares most texts the reading. */
+const startsLikeNone = (first: number) => first > digits.last && first < 128 && first !== capitalI
+
+/** As JavaScript has it. */
+const numberIn = (text: string) => (startsLikeNone(text.charCodeAt(0)) ? Number.NaN : Number(text))
 
 /** json-rules-engine's notion of a text that is "a number": it starts like one. */
-const looksNumeric = (text: string) => !Number.isNaN(Number.parseFloat(text))
+function looksNumeric(text: string): boolean {
+  const first = text.charCodeAt(0)
+  if (first >= digits.first && first <= digits.last) return true
+  return text !== '' && !startsLikeNone(first) && !Number.isNaN(Number.parseFloat(text))
+}
+
+/** Down to what is in lists of one; undefined where that is nothing. */
+function innermost(list: unknown): unknown {
+  let only = list
+  while (Array.isArray(only) && only.length < 2) only = only[0]
+  return only
+}
 
 /**
  * The number that json-rules-engine compares with a number; NaN where the answer is no whatever that is, as it is of a
@@ -28,10 +39,18 @@ export function comparedNumber(found: unknown): number | undefined {
     return number === 0 && !looksNumeric(found) ? Number.NaN : number
   }
   if (!isObject(found)) return Number.NaN
-  if (!hasText(found)) return undefined
-  let only: unknown = found
-  while (Array.isArray(only) && only.length === 1) only = only[0]
-  return isObject(only) ? Number.NaN : comparedNumber(only)
+  const only = innermost(found)
+  if (!isObject(only)) return comparedNumber(only)
+  return hasText(only) ? Number.NaN : undefined
+}
+
+/** The number that JavaScript compares a number with. */
+function numberOf(named: unknown): number | undefined {
+  if (typeof named === 'string') return numberIn(named)
+  if (!isObject(named)) return Number(named)
+  const only = innermost(named)
+  if (isObject(only)) return hasText(only) ? Number.NaN : undefined
+  return typeof only === 'boolean' ? Number.NaN : Number(only ?? '')
 }
 
 // The engine compares as JavaScript does, strings with strings by their letters included ("10" > 9, but "10" < "9").
@@ -47,19 +66,23 @@ const ordered = (order: Order): Operator => {
       const number = comparedNumber(found)
       return number === undefined ? undefined : order(number, named)
     }
+    if (typeof found === 'number') {
+      const number = numberOf(named)
+      return number === undefined ? undefined : order(found, number)
+    }
     const left = isObject(found) ? textOf(found, isObject(named) ? Infinity : lengthToTell(named)) : found
     if (isObject(found) && left === undefined) return undefined
-    if (typeof left === 'string' ? !looksNumeric(left) : typeof left !== 'number') return false
+    if (typeof left !== 'string' || !looksNumeric(left)) return false
     const right = isObject(named) ? textOf(named, lengthToTell(left)) : named
     if (isObject(named) && right === undefined) return undefined
-    if (typeof left === 'number' && typeof right === 'string') return order(left, numberIn(right))
-    return order(left as Comparable, right as Comparable)
+    return order(left as unknown as Comparable, right as Comparable)
   }
   return {
     holds,
     compile(named) {
       const right = typeof named === 'boolean' || named === null ? Number(named) : textOnce(named)
-      return found => holds(found, right)
+      const number = numberOf(right) ?? Number.NaN
+      return found => (typeof found === 'number' ? order(found, number) : holds(found, right))
     },
     compileLeft(found) {
       const left = textOnce(found)
