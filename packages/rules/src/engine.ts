@@ -1,6 +1,7 @@
 import { Engine, type EngineOptions, type RuleResult } from 'json-rules-engine'
 import { groupOf } from './group.ts'
 import type { Place } from './language.ts'
+import type { Operator } from './operator.ts'
 import { operatorNamed, operatorNames } from './operators.ts'
 
 type EngineOperator = { evaluate(found: unknown, named: unknown): boolean }
@@ -21,10 +22,19 @@ function createEngine(options: EngineOptions = {}): Engine {
   for (const name of operatorNames) {
     // Its own operators stay its own: they are what ours are judged by.
     const operator = operators.get(name) === null ? operatorNamed(name) : undefined
-    if (operator !== undefined) engine.addOperator(name, operator.holds)
+    if (operator !== undefined) engine.addOperator(name, throwing(operator))
   }
   return engine
 }
+
+/** The engine has no other way to say that it cannot compare. */
+const throwing =
+  ({ holds }: Operator) =>
+  (found: unknown, named: unknown): boolean => {
+    const verdict = holds(found, named)
+    if (verdict === undefined) throw new TypeError('Cannot convert object to primitive value')
+    return verdict
+  }
 
 const shared = createEngine()
 

@@ -62,9 +62,12 @@ function grammar(place: 'fact' | 'field', elementConditions: z.ZodType): z.ZodTy
 const elementGroup: z.ZodType = z.lazy(() => grammarOfElements)
 const grammarOfElements = grammar('field', elementGroup)
 
-/** The language by its shapes. What only validation sees: depth, cost, patterns, networks, and names in paths. */
+/**
+ * The language by its shapes. What only validation sees: depth, cost, patterns, networks, names in paths, members called
+ * `__proto__`, and what a value must be behind a decorator that walks or swaps.
+ */
 export const conditionsSchema = grammar('fact', elementGroup).describe(
-  'The conditions of a rule: one of all, any and not, with clauses inside.',
+  'The conditions of a rule: one of all, any and not, with clauses inside. All that is accepted has this form; not all of this form is accepted.',
 )
 
 /** The language as a JSON Schema (draft 2020-12), for editors. */

@@ -36,11 +36,12 @@ export function splitOperator(name: string): Asked | undefined {
 export function compileOperator(name: string, value: unknown): Predicate {
   const parts = splitOperator(name)
   if (parts === undefined) throw new Error(`not a validated operator: ${name}`)
-  const holds = decorate(parts.decorators, base.get(parts.base) as Operator, copyOfNamed(value))
+  const ask = decorate(parts.decorators, base.get(parts.base) as Operator, copyOfNamed(value))
   return found => {
     try {
-      return holds(found)
+      return ask(found) === true
     } catch {
+      // No JSON comes here.
       return false
     }
   }

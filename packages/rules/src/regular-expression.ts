@@ -1,7 +1,8 @@
 import { RE2JS, RE2JSException, RE2Set } from 're2js'
 import { keptExpressions, type MadeExpression } from './kept-expressions.ts'
 import { limits } from './language.ts'
-import { never, type Operator } from './operator.ts'
+import { never, type Operator, plain } from './operator.ts'
+import { leastCost } from './pattern-cost.ts'
 
 /** What is read of a program of RE2: of a set of characters, where each of its ranges begins and ends. */
 interface Program {
@@ -25,9 +26,13 @@ export function measurePattern(pattern: string): { instructions: number } | Unme
     const problem = `has ${pattern.length} characters; ${limits.patternLength} are allowed`
     return { problem, code: 'too_costly' }
   }
+  const least = leastCost(pattern)
+  if (least.repeats > mostParts) return { instructions: least.repeats }
+  if (least.instructions > limits.patternInstructions) return least
   try {
     const parts = countParts(pattern)
-    return { instructions: parts > mostParts ? parts : countInstructions(RE2JS.compile(pattern).re2Input.prog) }
+    const instructions = parts > mostParts ? parts : countInstructions(RE2JS.compile(pattern).re2Input.prog)
+    return { instructions: Math.max(instructions, least.instructions) }
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error
     const why = error.message.replace('error parsing regexp: ', '')
@@ -104,14 +109,17 @@ export class RegularExpression implements MadeExpression<boolean> {
 
 const isPattern = (named: unknown): named is string => typeof named === 'string' && named.length <= limits.patternLength
 
+/** Asked once, so there is nothing to keep. */
+const asked = plain(
+  (found, pattern) => isPattern(pattern) && typeof found === 'string' && new RegularExpression(pattern).matches(found),
+)
+
 /** The pattern must match the whole text. It is compiled when it is first asked: many rules are loaded, few are. */
 export const matches: Operator = {
+  ...asked,
   compile: pattern => {
     if (!isPattern(pattern)) return never
     const holds = keptExpressions.keep(() => new RegularExpression(pattern))
     return found => typeof found === 'string' && holds(found)
   },
-  // Asked once, so there is nothing to keep.
-  holds: (found, pattern) =>
-    isPattern(pattern) && typeof found === 'string' && new RegularExpression(pattern).matches(found),
 }

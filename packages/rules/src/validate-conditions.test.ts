@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { RE2JS } from 're2js'
+import { RE2JS, RE2Set } from 're2js'
 import { describe, expect, it, vi } from 'vitest'
 import { conditions } from '../test/conditions.ts'
 import { json } from '../test/values.ts'
@@ -149,6 +149,22 @@ describe('the limits of validateConditions', () => {
     ],
     ['stars', about('wildcard', stars(limits.wildcardStars + 1)), '/all/0/value', 'too_costly'],
     ['between stars', about('wildcard', `*${'a'.repeat(limits.wildcardPiece + 1)}*`), '/all/0/value', 'too_costly'],
+    ['stars of a long wildcard', about('wildcard', stars(125_000)), '', 'too_large'],
+    [
+      'lists in a list to walk',
+      about('someValue:someValue:equal', Array(11).fill(Array(19).fill(1))),
+      '',
+      'too_many_clauses',
+    ],
+    [
+      'lists to walk',
+      { all: Array(3).fill(about('everyValue:equal', Array(67).fill(1)).all[0]) },
+      '',
+      'too_many_clauses',
+    ],
+    ['swapped lists to walk', about('swap:someFact:everyFact:equal', Array(101).fill([1, 2])), '', 'too_many_clauses'],
+    ['text to look for', about('swap:in', 'a'.repeat(limits.wildcardPiece + 1)), '/all/0/value', 'too_costly'],
+    ['text of a list to look for', about('swap:notIn', [Array(101).fill(1)]), '/all/0/value', 'too_costly'],
     ['pattern', about('matches', 'a'.repeat(limits.patternLength + 1)), '/all/0/value', 'too_costly'],
     ['repeats', about('matches', 'a{1001}'), '/all/0/value', 'bad_pattern'],
     ['instructions', about('matches', '((ab){20}){20}'), '/all/0/value', 'too_costly'],
@@ -166,6 +182,9 @@ describe('the limits of validateConditions', () => {
     ['members', about('in', Array(limits.listLength).fill(1))],
     ['stars', about('wildcard', stars(limits.wildcardStars))],
     ['between stars', about('wildcard', `*${'a'.repeat(limits.wildcardPiece)}*`)],
+    ['members to walk', about('someValue:equal', Array(limits.walkedListLength).fill(1))],
+    ['lists in a list to walk', about('someValue:someValue:equal', Array(10).fill(Array(20).fill(1)))],
+    ['text to look for', about('swap:in', 'a'.repeat(limits.wildcardPiece))],
     ['instructions', about('matches', `.*${'[a-z.]'.repeat(90)}`)],
     ['instructions of one repeat', about('matches', '(?i).*exception in "[^"]{1,80}".*')],
     ['instructions of Unicode classes', about('matches', '\\pL{1,15} \\pL+')],
@@ -190,6 +209,45 @@ describe('the limits of validateConditions', () => {
     expect(validateConditions(about('matches', huge))).toHaveProperty('problems.0.code', 'too_costly')
     expect(compile).not.toHaveBeenCalled()
     compile.mockRestore()
+  })
+
+  const reading = () => vi.spyOn(RE2Set.prototype, 'add')
+
+  it.each([
+    ['Unicode classes that come to nothing much', '[\\pL\\PL]'.repeat(17)],
+    ['a range whose other cases are looked for', '(?i)[B-\\x{1E943}]'],
+    ['many of them', `(?s)a(?i:${'[Ё-ힿ]'.repeat(3)})`],
+    ['counted repeats', 'x{0,999}'.repeat(3)],
+    ['repeats behind an escaped backslash', '\\\\x{1000}'.repeat(3)],
+  ])('refuses what is slow to read without reading it: %s', (_, slow) => {
+    const read = reading()
+    expect(validateConditions(about('matches', slow))).toHaveProperty('problems.0.code', 'too_costly')
+    expect(read).not.toHaveBeenCalled()
+    read.mockRestore()
+  })
+
+  it.each([
+    ['the same without (?i)', '[B-\\x{1E943}]'.repeat(60)],
+    ['letters of an alphabet', '(?i)[а-яё]+ [α-ω]+ [a-z]+'],
+    ['escapes that look like others', '\\\\pfad\\\\x\\x{1E943}\\{1001}[-]'],
+  ])('takes what only looks slow: %s', (_, pattern) => {
+    const conditions = about('matches', pattern)
+    expect(validateConditions(conditions)).toEqual({ conditions, warnings: [] })
+  })
+
+  it.each([
+    ['patterns that cannot be read', about('someValue:matches', Array(60).fill(`${'a'.repeat(900)}(`)), 2],
+    ['a rule that is too large', about('someValue:matches', Array(200).fill('a'.repeat(900))), 0],
+    [
+      'a rule that is too deep',
+      { all: [...about('matches', 'a').all, ...about('equal', deep(limits.jsonDepth)).all] },
+      0,
+    ],
+  ])('reads few patterns of %s', (_, conditions, most) => {
+    const read = reading()
+    expect(validateConditions(conditions)).toHaveProperty('problems.0')
+    expect(read.mock.calls.length).toBe(most)
+    read.mockRestore()
   })
 
   it('stops naming problems when nobody would read on', () => {

@@ -25,13 +25,17 @@ const refusedMembers = new Map([
 
 /** Checks a rule's `conditions` as it is written. Pointers are relative to the conditions. */
 export function validateConditions(conditions: unknown): ValidatedConditions {
+  // First of all: below this, nothing runs out of stack, and nothing takes long however often it goes through it all.
+  const tooMuch = problemOfWhole(conditions)
+  if (tooMuch !== undefined) return { problems: [{ pointer: '', ...tooMuch }] }
   const walk = new Walk()
   walk.top(conditions, '', 1, 'fact')
   const { findings } = walk
   if (walk.clauses > limits.clauses) {
-    findings.problem('', 'too_many_clauses', `has ${walk.clauses} clauses; ${limits.clauses} are allowed`)
+    const counted = `at least ${walk.clauses} clauses, with each member of a walked list as one`
+    findings.problem('', 'too_many_clauses', `has ${counted}; ${limits.clauses} are allowed`)
   }
-  checkWhole(findings, conditions)
+  checkPrototypes(findings, conditions, '')
   if (findings.problems.length > 0) return { problems: findings.problems }
   // The engine has the last word: what it refuses to build could not be explained by it later.
   new Rule({ conditions: knownMembers(conditions as Node) as never, event: { type: 'match' } })
@@ -125,8 +129,14 @@ class Walk {
       this.findings.problem(at, 'not_supported', 'cannot be another fact')
     } else {
       const element = (nested: unknown, where: string) => this.top(nested, where, depth + 1, 'field')
-      validateValue({ findings: this.findings, element }, asked, value, at)
+      validateValue({ findings: this.findings, element, walks: members => this.#walks(members) }, asked, value, at)
     }
+  }
+
+  /** A clause asks as many questions as there are members; returns whether there is room for them. */
+  #walks(members: number): boolean {
+    this.clauses += Math.max(0, members - 1)
+    return this.clauses <= limits.clauses
   }
 
   #doubts(node: Node, asked: Asked | undefined, pointer: string): void {
@@ -139,16 +149,13 @@ class Walk {
   }
 }
 
-function checkWhole(findings: Findings, conditions: unknown): void {
-  // First of all: below this, going down and writing as JSON cannot run out of stack.
+function problemOfWhole(conditions: unknown): { code: 'too_deep' | 'too_large'; message: string } | undefined {
   if (isDeeperThan(limits.jsonDepth, conditions)) {
-    if (findings.problems.length > 0) return
-    return void findings.problem('', 'too_deep', `has values nested deeper than ${limits.jsonDepth} levels`)
+    return { code: 'too_deep', message: `has values nested deeper than ${limits.jsonDepth} levels` }
   }
-  checkPrototypes(findings, conditions, '')
-  if (findings.problems.length > 0) return
-  const size = JSON.stringify(conditions).length
-  if (size > limits.size) findings.problem('', 'too_large', `is ${size} characters of JSON; ${limits.size} are allowed`)
+  const size = JSON.stringify(conditions)?.length ?? 0
+  if (size <= limits.size) return undefined
+  return { code: 'too_large', message: `is ${size} characters of JSON; ${limits.size} are allowed` }
 }
 
 function isDeeperThan(levels: number, value: unknown): boolean {
