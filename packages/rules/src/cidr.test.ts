@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { cidr, parseNetwork } from './cidr.ts'
 import { formatAddress, parseAddress } from './ip-address.ts'
 
@@ -108,6 +108,30 @@ describe('cidr', () => {
       }),
       { numRuns: 500 },
     )
+  })
+
+  it('of a list is in the list if it is in one of them', () => {
+    const near = fc.tuple(fc.constantFrom('10.0.0.', '10.0.1.', '::', '::1:', '::ffff:0:'), fc.nat(9), fc.nat(8))
+    const network = near.map(([start, last, bits]) => {
+      const prefix = (start.includes(':') ? 128 : 32) - bits
+      return `${start}${(last >> bits) << bits}/${prefix}`
+    })
+    fc.assert(
+      fc.property(fc.array(network, { maxLength: 8 }), near, (networks, [start, last]) => {
+        const expected = networks.some(one => cidr.holds(`${start}${last}`, one))
+        expect(cidr.holds(`${start}${last}`, networks)).toBe(expected)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  it('takes nothing apart and puts nothing together to ask of an address, however many prefix lengths there are', () => {
+    const holds = cidr.compile(Array.from({ length: 128 }, (_, index) => `8000::/${index + 1}`))
+    const spies = [vi.spyOn(Array.prototype, 'join'), vi.spyOn(String.prototype, 'split')]
+    const verdicts = [holds('7fff::1'), holds('8000:0:1::1')]
+    const calls = spies.map(spy => spy.mock.calls.length)
+    for (const spy of spies) spy.mockRestore()
+    expect({ verdicts, calls }).toEqual({ verdicts: [false, true], calls: [0, 0] })
   })
 
   it.each([

@@ -34,43 +34,68 @@ function unmapped({ address, prefix }: Network): Network {
 }
 
 const masked = (address: Address, prefix: number): Address =>
-  address.map((word, index) => maskedWord(word, Math.min(32, Math.max(0, prefix - index * 32))))
+  address.map((word, index) => maskedWord(word, bitsOfWord(prefix, index)))
+
+const bitsOfWord = (prefix: number, index: number) => Math.min(32, Math.max(0, prefix - index * 32))
 
 /** Shifting by 32 is shifting by 0 in JavaScript. */
 const maskedWord = (word: number, bits: number) => (bits === 0 ? 0 : (word & (-1 << (32 - bits))) >>> 0)
 
-/** All networks of one family and prefix length: an address is in one of them if its start is in the set. */
-interface Group {
-  prefix: number
-  starts: Set<string | number>
+/** The addresses of a network, or of networks one inside the other. */
+interface Range {
+  readonly start: Address
+  readonly end: Address
 }
 
-const keyOf = (address: Address, prefix: number) =>
-  address.length === 1 ? maskedWord(address[0] as number, prefix) : masked(address, prefix).join()
+const rangeOf = ({ address, prefix }: Network): Range => ({
+  start: address,
+  end: address.map((word, index) => (word | ~maskedWord(-1, bitsOfWord(prefix, index))) >>> 0),
+})
 
-function addTo(groups: Group[], { address, prefix }: Network): void {
-  const key = keyOf(address, prefix)
-  const group = groups.find(one => one.prefix === prefix)
-  if (group === undefined) groups.push({ prefix, starts: new Set([key]) })
-  else group.starts.add(key)
+function compare(one: Address, other: Address): number {
+  for (let at = 0; at < one.length; at++) {
+    const difference = (one[at] as number) - (other[at] as number)
+    if (difference !== 0) return difference
+  }
+  return 0
 }
 
-const isIn = (groups: readonly Group[], address: Address) =>
-  groups.some(({ prefix, starts }) => starts.has(keyOf(address, prefix)))
+/** In order, without those that are inside another one: networks never overlap in part. */
+function inOrder(networks: readonly Network[]): readonly Range[] {
+  const ranges: Range[] = []
+  // Of those that start at one address the widest comes first.
+  for (const network of networks.toSorted((a, b) => compare(a.address, b.address) || a.prefix - b.prefix)) {
+    const last = ranges.at(-1)
+    if (last === undefined || compare(network.address, last.end) > 0) ranges.push(rangeOf(network))
+  }
+  return ranges
+}
+
+/** Only the last range that starts before the address can have it. */
+function isIn(ranges: readonly Range[], address: Address): boolean {
+  let low = 0
+  let high = ranges.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (compare((ranges[middle] as Range).start, address) <= 0) low = middle + 1
+    else high = middle
+  }
+  return low > 0 && compare(address, (ranges[low - 1] as Range).end) <= 0
+}
 
 /** The text is an address in one of the networks. A mapped IPv6 address is also taken as the IPv4 address that it is. */
 export const cidr: Operator = prepared(named => {
-  const v4: Group[] = []
-  const v6: Group[] = []
+  const networks: Network[] = []
   for (const text of Array.isArray(named) ? named : [named]) {
     const network = typeof text === 'string' ? parseNetwork(text) : { problem: 'is no string' }
     if ('problem' in network) return never
-    addTo(network.address.length === 1 ? v4 : v6, network)
+    networks.push(network)
   }
-  return containing(v4, v6)
+  const { v4 = [], v6 = [] } = Object.groupBy(networks, ({ address }) => (address.length === 1 ? 'v4' : 'v6'))
+  return containing(inOrder(v4), inOrder(v6))
 })
 
-function containing(v4: readonly Group[], v6: readonly Group[]): Predicate {
+function containing(v4: readonly Range[], v6: readonly Range[]): Predicate {
   return found => {
     const address = typeof found === 'string' ? parseAddress(found) : undefined
     if (address === undefined) return false

@@ -1,4 +1,4 @@
-import { never, type Operator, type Predicate } from './operator.ts'
+import { never, type Operator, type Question } from './operator.ts'
 
 export const decoratorNames = ['not', 'someFact', 'everyFact', 'someValue', 'everyValue', 'swap'] as const
 export type Decorator = (typeof decoratorNames)[number]
@@ -8,68 +8,66 @@ export const isDecorator = (name: string): name is Decorator => (decoratorNames 
 /**
  * A decorated operator is asked of two values, left and right. One of them is named by the rule; `swap` decides which.
  * `named` is the side of the named value at this point of the chain, so that whatever stays named until the operator
- * is reached is prepared once. What json-rules-engine throws on throws here too, at the same moment.
+ * is reached is prepared once. What json-rules-engine throws on is undefined here: like a throw, it ends the walk.
  */
 export function decorate(
   decorators: readonly Decorator[],
   operator: Operator,
   value: unknown,
   named: 'left' | 'right' = 'right',
-): Predicate {
+): Question {
   const [outermost, ...rest] = decorators
-  if (outermost === undefined)
-    return named === 'right' ? operator.compile(value) : found => operator.holds(value, found)
+  if (outermost === undefined) return named === 'right' ? operator.compile(value) : operator.compileLeft(value)
   const inner = (part: unknown, side = named) => decorate(rest, operator, part, side)
   switch (outermost) {
     case 'not': {
-      const holds = inner(value)
-      return found => !holds(found)
+      const ask = inner(value)
+      return found => {
+        const verdict = ask(found)
+        return verdict === undefined ? undefined : !verdict
+      }
     }
     case 'swap':
       return inner(value, named === 'right' ? 'left' : 'right')
     case 'someFact':
       // The engine asks whether the left side is an array, and only then walks it: no array is false.
-      return named === 'right' ? someFound(inner(value), isArray) : someNamed(value, inner, false)
+      return named === 'right' ? walkFound(inner(value), true, false) : walkNamed(value, inner, true, false)
     case 'everyFact':
-      return named === 'right' ? everyFound(inner(value), isArray) : everyNamed(value, inner, false)
+      return named === 'right' ? walkFound(inner(value), false, false) : walkNamed(value, inner, false, false)
     case 'someValue':
       // The right side is walked unasked: no array is an error.
-      return named === 'right' ? someNamed(value, inner, true) : someFound(inner(value), mustBeArray)
+      return named === 'right' ? walkNamed(value, inner, true, undefined) : walkFound(inner(value), true, undefined)
     case 'everyValue':
-      return named === 'right' ? everyNamed(value, inner, true) : everyFound(inner(value), mustBeArray)
+      return named === 'right' ? walkNamed(value, inner, false, undefined) : walkFound(inner(value), false, undefined)
   }
 }
 
-type IsWalkable = (found: unknown) => found is unknown[]
+/** Asks the members of what is found until the verdict is that of one, which is `decisive`, or there is none. */
+const walkFound =
+  (ask: Question, decisive: boolean, ofNoArray: false | undefined): Question =>
+  found => {
+    if (!Array.isArray(found)) return ofNoArray
+    for (let at = 0; at < found.length; at++) {
+      const verdict = ask(found[at])
+      if (verdict !== !decisive) return verdict
+    }
+    return !decisive
+  }
 
-const isArray: IsWalkable = found => Array.isArray(found)
-
-const mustBeArray: IsWalkable = (found): found is unknown[] => {
-  if (!Array.isArray(found)) throw new TypeError('someValue and everyValue need an array')
-  return true
-}
-
-const someFound =
-  (holds: Predicate, isWalkable: IsWalkable): Predicate =>
-  found =>
-    isWalkable(found) && found.some(member => holds(member))
-
-const everyFound =
-  (holds: Predicate, isWalkable: IsWalkable): Predicate =>
-  found =>
-    isWalkable(found) && found.every(member => holds(member))
-
-function someNamed(value: unknown, inner: (part: unknown) => Predicate, required: boolean): Predicate {
-  if (!Array.isArray(value)) return noArray(required)
+/** The same with the members that the rule names. */
+function walkNamed(
+  value: unknown,
+  inner: (part: unknown) => Question,
+  decisive: boolean,
+  ofNoArray: false | undefined,
+): Question {
+  if (!Array.isArray(value)) return ofNoArray === undefined ? () => undefined : never
   const parts = value.map(part => inner(part))
-  return found => parts.some(holds => holds(found))
+  return found => {
+    for (let at = 0; at < parts.length; at++) {
+      const verdict = (parts[at] as Question)(found)
+      if (verdict !== !decisive) return verdict
+    }
+    return !decisive
+  }
 }
-
-function everyNamed(value: unknown, inner: (part: unknown) => Predicate, required: boolean): Predicate {
-  if (!Array.isArray(value)) return noArray(required)
-  const parts = value.map(part => inner(part))
-  return found => parts.every(holds => holds(found))
-}
-
-/** Nothing to walk on the named side: an error where the array is required, and false where it is asked for first. */
-const noArray = (required: boolean): Predicate => (required ? () => mustBeArray(undefined) : never)

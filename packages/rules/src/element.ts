@@ -1,4 +1,5 @@
-import type { ElementCondition } from './language.ts'
+import { groupOf } from './group.ts'
+import type { ElementClause, ElementCondition } from './language.ts'
 import { never, type Operator, type Predicate, prepared } from './operator.ts'
 import { parsePath, readPath } from './path.ts'
 
@@ -14,14 +15,13 @@ export const elementOperator = (compileOperator: CompileOperator): Operator =>
   })
 
 function compile(condition: ElementCondition, compileOperator: CompileOperator): Test {
-  const inner = (child: ElementCondition) => compile(child, compileOperator)
-  if (Object.hasOwn(condition, 'any')) return anyOf((condition as { any: ElementCondition[] }).any.map(inner))
-  if (Object.hasOwn(condition, 'all')) return allOf((condition as { all: ElementCondition[] }).all.map(inner))
-  if (Object.hasOwn(condition, 'not')) {
-    const holds = inner((condition as { not: ElementCondition }).not)
-    return element => !holds(element)
+  const group = groupOf(condition)
+  if (group !== undefined) {
+    const tests = group.parts.map(part => compile(part, compileOperator))
+    if (group.name === 'not') return element => !tests[0]?.(element)
+    return group.name === 'any' ? anyOf(tests) : allOf(tests)
   }
-  const { field, operator, value, path } = condition as Extract<ElementCondition, { field: string }>
+  const { field, operator, value, path } = condition as ElementClause
   const holds = compileOperator(operator, value)
   const parsed = parsePath(path ?? '$')
   if ('problem' in parsed) throw new Error(`not a validated path: ${path} ${parsed.problem}`)

@@ -1,4 +1,7 @@
 import { Engine, type EngineOptions, type RuleResult } from 'json-rules-engine'
+import { groupOf } from './group.ts'
+import type { Place } from './language.ts'
+import type { Operator } from './operator.ts'
 import { operatorNamed, operatorNames } from './operators.ts'
 
 type EngineOperator = { evaluate(found: unknown, named: unknown): boolean }
@@ -8,6 +11,8 @@ export interface EngineRule {
   id: string
   /** They have passed `validateConditions`. */
   conditions: object
+  /** `field` for conditions of elements: to the engine an element is an alert of its own. */
+  place?: Place
 }
 
 /** json-rules-engine as the product uses it: missing facts allowed, our operators beside its own under its decorators. */
@@ -17,10 +22,19 @@ function createEngine(options: EngineOptions = {}): Engine {
   for (const name of operatorNames) {
     // Its own operators stay its own: they are what ours are judged by.
     const operator = operators.get(name) === null ? operatorNamed(name) : undefined
-    if (operator !== undefined) engine.addOperator(name, operator.holds)
+    if (operator !== undefined) engine.addOperator(name, throwing(operator))
   }
   return engine
 }
+
+/** The engine has no other way to say that it cannot compare. */
+const throwing =
+  ({ holds }: Operator) =>
+  (found: unknown, named: unknown): boolean => {
+    const verdict = holds(found, named)
+    if (verdict === undefined) throw new TypeError('Cannot convert object to primitive value')
+    return verdict
+  }
 
 const shared = createEngine()
 
@@ -65,9 +79,9 @@ export function createJudge(rules: readonly EngineRule[], options?: EngineOption
   const engine = guard(createEngine(options))
   const facts = new Set<string>()
   // Rules go by their place in the list: the engine would not take an empty name.
-  for (const [place, { conditions }] of rules.entries()) {
-    const known = knownMembers(conditions as Record<string, unknown>, facts)
-    engine.addRule({ name: `${place}`, conditions: known as never, event: { type: 'match' } })
+  for (const [index, { conditions, place }] of rules.entries()) {
+    const known = knownMembers(conditions as Record<string, unknown>, place, facts)
+    engine.addRule({ name: `${index}`, conditions: known as never, event: { type: 'match' } })
   }
   const results = async (alert: object) => {
     const { results, failureResults } = await engine.run(factsOf(alert, facts))
@@ -93,12 +107,17 @@ function factsOf(alert: object, names: ReadonlySet<string>): Record<string, unkn
  * A condition reduced to what has a meaning. The engine copies every member onto an object of its own, where one called
  * `evaluate` would take the place of its method. Notes the facts that the condition names.
  */
-export function knownMembers(condition: Record<string, unknown>, facts = new Set<string>()): object {
-  const inner = (child: unknown) => knownMembers(child as Record<string, unknown>, facts)
-  if (Object.hasOwn(condition, 'any')) return { any: (condition.any as unknown[]).map(inner) }
-  if (Object.hasOwn(condition, 'all')) return { all: (condition.all as unknown[]).map(inner) }
-  if (Object.hasOwn(condition, 'not')) return { not: inner(condition.not) }
-  const { fact, operator, value } = condition
+export function knownMembers(
+  condition: Record<string, unknown>,
+  place: Place = 'fact',
+  facts = new Set<string>(),
+): object {
+  const group = groupOf(condition)
+  if (group !== undefined) {
+    const parts = group.parts.map(part => knownMembers(part, place, facts))
+    return { [group.name]: group.name === 'not' ? parts[0] : parts }
+  }
+  const { [place]: fact, operator, value } = condition
   facts.add(fact as string)
   return { fact, operator, value, ...(Object.hasOwn(condition, 'path') ? { path: condition.path } : {}) }
 }

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { alerts, conditions } from '../test/conditions.ts'
-import { type ExplainedCondition, explain } from './explain.ts'
-import type { Conditions } from './language.ts'
+import { type ExplainedClause, type ExplainedCondition, explain } from './explain.ts'
+import type { Conditions, ElementConditions } from './language.ts'
 import { createMatcher } from './matcher.ts'
 import { compileOperator } from './operators.ts'
 
@@ -16,6 +16,10 @@ function isConsistent(node: ExplainedCondition): boolean {
   if ('any' in node) return node.any.every(isConsistent) && node.holds === (node.any.length === 0 || some(node.any))
   if ('all' in node) return node.all.every(isConsistent) && node.holds === node.all.every(child => child.holds)
   if ('not' in node) return isConsistent(node.not) && node.holds === !node.not.holds
+  if (node.nearest !== undefined) {
+    const { index, conditions: nested } = node.nearest
+    if (!isConsistent(nested) || nested.holds !== node.elements?.includes(index)) return false
+  }
   return node.holds === compileOperator(node.operator, node.value)(node.found)
 }
 const some = (nodes: ExplainedCondition[]) => nodes.some(node => node.holds)
@@ -85,5 +89,65 @@ describe('explain', () => {
     const value = { all: [{ field: 'used', operator: 'greaterThan', value: 90 }] }
     const rule: Conditions = { all: [{ fact: 'context', path: '$.disks', operator: 'element', value }] }
     expect((await explain({ conditions: rule }, alert)).conditions).toHaveProperty('all.0.elements', [1])
+  })
+
+  const { disks } = alert.context
+  const about = (value: ElementConditions, operator = 'element'): Conditions => ({
+    all: [{ fact: 'context', path: '$.disks', operator, value }],
+  })
+  const explainClause = async (rule: Conditions, list: unknown) => {
+    const { conditions: top } = await explain({ conditions: rule }, { context: { disks: list } })
+    return (top as { all: ExplainedClause[] }).all[0] as ExplainedClause
+  }
+  const used = (value: number) => ({ field: 'used', operator: 'greaterThan', value })
+
+  it('gives the verdict of every clause inside an element for the first element that meets them', async () => {
+    const value = { name: 'full', all: [{ ...used(90), name: 'most' }, { not: used(99) }] }
+    const clause = await explainClause(about(value), disks)
+    expect(clause.nearest).toEqual({
+      index: 1,
+      conditions: {
+        name: 'full',
+        holds: true,
+        all: [
+          { ...used(90), name: 'most', holds: true, missing: false, found: 95 },
+          { holds: true, not: { ...used(99), holds: false, missing: false, found: 95 } },
+        ],
+      },
+    })
+    expect((await explainClause(about(value, 'not:element'), disks)).nearest).toEqual(clause.nearest)
+  })
+
+  it('takes the element that meets most clauses when none meets the conditions', async () => {
+    const value = { all: [used(90), { not: { field: 'mount', operator: 'equal', value: '/' } }, used(96)] }
+    const list = [7, { used: 95, mount: '/' }, { used: 95 }, { used: 95 }, { mount: '/' }]
+    const { elements, nearest } = await explainClause(about(value), list)
+    expect([elements, nearest?.index]).toEqual([[], 2])
+    expect(nearest?.conditions).toMatchObject({
+      holds: false,
+      all: [{ holds: true }, { holds: true }, { holds: false }],
+    })
+  })
+
+  it('goes on into elements of elements', async () => {
+    const parts = { field: 'parts', operator: 'element', value: { any: [used(90)] } }
+    const { nearest } = await explainClause(about({ all: [parts] }), [{ parts: [] }, { parts: [{ used: 1 }] }])
+    expect(nearest).toMatchObject({ index: 0, conditions: { all: [{ field: 'parts', elements: [], holds: false }] } })
+    const met = await explainClause(about({ all: [parts] }), [{ parts: [{ used: 1 }, { used: 91 }] }])
+    expect(met).toHaveProperty('nearest.conditions.all.0.nearest.conditions.any.0.found', 91)
+  })
+
+  it.each([
+    ['no objects', [1, 'x', null, []]],
+    ['nothing', []],
+  ])('has no element to explain in %s', async (_, list) => {
+    const clause = await explainClause(about({ not: used(1) }), list)
+    expect(clause).toMatchObject({ holds: false, elements: [] })
+    expect(clause).not.toHaveProperty('nearest')
+  })
+
+  it('names no more than 100 elements', async () => {
+    const { elements } = await explainClause(about({ any: [used(1)] }), Array(5_000).fill({ used: 2 }))
+    expect(elements).toEqual(Array.from({ length: 100 }, (_, index) => index))
   })
 })

@@ -6,6 +6,7 @@ export class Findings {
   readonly #problems = new ProblemList()
   readonly #warnings = new ProblemList()
   #instructions = 0
+  #unreadable = 0
 
   get problems(): Problem[] {
     return [...this.#problems]
@@ -23,11 +24,26 @@ export class Findings {
     this.#warnings.add({ pointer, code, message })
   }
 
+  /** Whether nobody needs to hear of more patterns: the rule is refused, and reading them takes time. */
+  get hasPatternsEnough(): boolean {
+    return this.#hasOverspent || this.#unreadable > limits.patternLength
+  }
+
+  /** A pattern that cannot be read costs time as well. */
+  badPattern(pattern: string, pointer: string, { problem, code }: { problem: string; code: ProblemCode }): void {
+    this.#unreadable += pattern.length
+    this.problem(pointer, code, problem)
+  }
+
+  get #hasOverspent(): boolean {
+    return this.#instructions > limits.patternInstructions
+  }
+
   /** Adds to what the regular expressions of the rule cost together, and complains once when that is too much. */
   spend(instructions: number, pointer: string): void {
-    const before = this.#instructions
+    const hadOverspent = this.#hasOverspent
     this.#instructions += instructions
-    if (before > limits.patternInstructions || this.#instructions <= limits.patternInstructions) return
+    if (hadOverspent || !this.#hasOverspent) return
     const allowed = `${limits.patternInstructions} are allowed for all patterns of a rule together`
     this.problem(pointer, 'too_costly', `brings the rule to ${this.#instructions} instructions; ${allowed}`)
   }

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest'
-import { foldCase } from './fold-case.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { foldCase, isEqualIgnoringCase } from './fold-case.ts'
 
 const characters = Array.from({ length: 0x110000 }, (_, code) => code)
   .filter(code => code < 0xd800 || code > 0xdfff)
@@ -42,5 +42,26 @@ describe('foldCase', () => {
     ['é', 'e\u0301', false],
   ])('%s and %s: %s', (one, other, equal) => {
     expect(foldCase(one) === foldCase(other)).toBe(equal)
+    expect(isEqualIgnoringCase(one, other)).toBe(equal)
+    expect(isEqualIgnoringCase(`x${one}😀`, `X${other}😀`)).toBe(equal)
+  })
+})
+
+describe('isEqualIgnoringCase', () => {
+  it('says of each two characters what folding says', () => {
+    for (const [at, one] of cased.entries()) {
+      for (const other of [cased[at - 1] ?? 'a', one.toLowerCase(), one.toUpperCase(), '\u4e00', '𐐀']) {
+        expect([one, other, isEqualIgnoringCase(one, other)]).toEqual([one, other, foldCase(one) === foldCase(other)])
+      }
+    }
+  })
+
+  it('looks no further than the first difference, and not at all where the lengths differ', () => {
+    const looks = vi.spyOn(String.prototype, 'codePointAt')
+    const long = 'é'.repeat(10_000)
+    const verdicts = [isEqualIgnoringCase(long, 'É'.repeat(9_999)), isEqualIgnoringCase(`éx${long}`, `ÉY${long}`)]
+    const count = looks.mock.calls.length
+    looks.mockRestore()
+    expect({ verdicts, count }).toEqual({ verdicts: [false, false], count: 4 })
   })
 })

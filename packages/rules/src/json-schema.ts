@@ -3,7 +3,7 @@ import { decoratorNames } from './decorators.ts'
 import { limits } from './language.ts'
 import { operatorNames } from './operators.ts'
 import { pathPattern } from './path.ts'
-import { anyValueOperators, swappable, type ValueKind, valueKinds } from './value-kinds.ts'
+import { anyValueOperators, listOf, swappable, type ValueKind, valueKinds } from './value-kinds.ts'
 
 const refused = z.never().optional()
 const one = (names: Iterable<string>) => `(?:${[...names].join('|')})`
@@ -17,20 +17,18 @@ const countedDecorators = `^(?=(?:[a-zA-Z]+:){1,${limits.decorators}}[a-zA-Z]+$)
 
 const decorated = (source: string) => z.string().regex(new RegExp(`${countedDecorators}${source}$`))
 
-/** Anything but another fact, which the engine would look up. */
-const anyValue = z.union([
-  z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.unknown())]),
-  z.looseObject({ fact: refused }),
-])
+/** The engine would look up another fact. */
+const noFact = z.looseObject({ fact: refused })
+const anyValue = z.union([z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.unknown())]), noFact])
 
 /** Which value goes with which operators: a table of pairs. */
 function askings(elementConditions: z.ZodType): { operator: z.ZodType; value: z.ZodType }[] {
   const kinds: Pick<ValueKind, 'schema' | 'operators'>[] = [
     { schema: anyValue, operators: anyValueOperators },
     ...Object.values(valueKinds),
-    { schema: elementConditions, operators: ['element'] },
+    { schema: z.intersection(elementConditions, noFact), operators: ['element'] },
   ]
-  const walked = z.array(z.unknown()).max(limits.walkedListLength)
+  const walked = listOf(z.unknown(), 0, limits.walkedListLength)
   return [
     ...kinds.map(({ schema, operators }) => ({
       operator: z.union([z.enum(operators), decorated(`(?:${keeping}:)*${one(operators)}`)]),
@@ -64,9 +62,12 @@ function grammar(place: 'fact' | 'field', elementConditions: z.ZodType): z.ZodTy
 const elementGroup: z.ZodType = z.lazy(() => grammarOfElements)
 const grammarOfElements = grammar('field', elementGroup)
 
-/** The language by its shapes. What only validation sees: depth, cost, patterns, networks, and names in paths. */
+/**
+ * The language by its shapes. What only validation sees: depth, cost, patterns, networks, names in paths, members called
+ * `__proto__`, and what a value must be behind a decorator that walks or swaps.
+ */
 export const conditionsSchema = grammar('fact', elementGroup).describe(
-  'The conditions of a rule: one of all, any and not, with clauses inside.',
+  'The conditions of a rule: one of all, any and not, with clauses inside. All that is accepted has this form; not all of this form is accepted.',
 )
 
 /** The language as a JSON Schema (draft 2020-12), for editors. */

@@ -20,6 +20,8 @@ export interface Clause {
   path?: string
   name?: string
 }
+/** Clauses of a rule are about a fact of the alert, those inside `element` about a field of the element. */
+export type Place = 'fact' | 'field'
 /** What a rule has at its top: a group, never a bare clause. */
 export type Conditions = AllOf | AnyOf | NotOf
 
@@ -44,7 +46,10 @@ export const limits = {
   size: 64 * 1024,
   /** Groups inside groups, those of `element` included. */
   depth: 10,
-  /** Clauses of one rule, those of `element` included. */
+  /**
+   * Clauses of one rule, those of `element` included. One that walks a list counts as many times as the list has members,
+   * those of the lists in it included: each may be asked of each of 100,000 members of an alert's list.
+   */
   clauses: 200,
   /** Levels of objects and arrays in the whole of `conditions`, values included. */
   jsonDepth: 100,
@@ -57,12 +62,18 @@ export const limits = {
   walkedListLength: 200,
   /** Stars in one `wildcard`. */
   wildcardStars: 20,
-  /** Characters between two stars of a `wildcard`: up to here, looking for them takes time in proportion to the text. */
+  /**
+   * Characters between two stars of a `wildcard`, and of what `swap:in` looks for in a text: up to here, looking for them
+   * takes time in proportion to the text.
+   */
   wildcardPiece: 200,
   /** Characters of one regular expression. */
   patternLength: 1_000,
-  /** Instructions that all regular expressions of one rule compile to: each may be looked at once per character. */
-  patternInstructions: 500,
+  /**
+   * Instructions that all regular expressions of one rule compile to. Each may be looked at once per character, which
+   * takes up to 20 ns: with as many as this, 2 s for the largest alert. What is slow to read counts more.
+   */
+  patternInstructions: 200,
 } as const
 
 /** Every code of a problem: the rule is refused. docs/rules.md is checked against this table. */

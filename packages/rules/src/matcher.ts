@@ -12,7 +12,10 @@ export interface Matcher {
   /** Adds a rule, or replaces the one with the same id. Throws `InvalidConditions`, and then nothing has changed. */
   add(rule: MatcherRule): void
   remove(id: string): void
-  /** The ids of the rules that hold for this alert, each once, in no particular order. Never throws. */
+  /**
+   * The ids of the rules that hold for this alert, each once, in no particular order. Never throws. An alert is what
+   * `JSON.parse` gives: what lists with holes, bigints, boxed values or getters come to is not defined.
+   */
   match(alert: object): string[]
   readonly size: number
 }

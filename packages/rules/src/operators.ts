@@ -34,21 +34,17 @@ export function splitOperator(name: string): Asked | undefined {
  * is false, its `not:` included, and other rules go on.
  */
 export function compileOperator(name: string, value: unknown): Predicate {
-  const holds = compileUnguarded(name, value)
+  const parts = splitOperator(name)
+  if (parts === undefined) throw new Error(`not a validated operator: ${name}`)
+  const ask = decorate(parts.decorators, base.get(parts.base) as Operator, copyOfNamed(value))
   return found => {
     try {
-      return holds(found)
+      return ask(found) === true
     } catch {
+      // No JSON comes here.
       return false
     }
   }
-}
-
-/** The same, but throws where json-rules-engine does: for telling people why a clause is false. */
-export function compileUnguarded(name: string, value: unknown): Predicate {
-  const parts = splitOperator(name)
-  if (parts === undefined) throw new Error(`not a validated operator: ${name}`)
-  return decorate(parts.decorators, base.get(parts.base) as Operator, copyOfNamed(value))
 }
 
 /** An operator as it stands, for registering it elsewhere. */

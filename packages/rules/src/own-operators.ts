@@ -1,6 +1,6 @@
-import { builtInOperators } from './built-in-operators.ts'
+import { comparedNumber } from './built-in-operators.ts'
 import { cidr } from './cidr.ts'
-import { foldCase } from './fold-case.ts'
+import { isEqualIgnoringCase } from './fold-case.ts'
 import { never, type Operator, prepared } from './operator.ts'
 import { matches } from './regular-expression.ts'
 import { wildcard } from './wildcard.ts'
@@ -12,9 +12,6 @@ const onText = (compile: (named: string) => (found: string) => boolean): Operato
     const holds = compile(named)
     return found => typeof found === 'string' && holds(found)
   })
-
-const atLeast = builtInOperators.get('greaterThanInclusive') as Operator
-const atMost = builtInOperators.get('lessThanInclusive') as Operator
 
 /** What `between` names, if it is that. */
 export function boundsOf(named: unknown): [low: number, high: number] | undefined {
@@ -29,14 +26,7 @@ export const ownOperators: ReadonlyMap<string, Operator> = new Map<string, Opera
   ['endsWith', onText(named => found => found.endsWith(named))],
   ['wildcard', wildcard],
   ['matches', matches],
-  [
-    'equalsIgnoreCase',
-    onText(named => {
-      const folded = foldCase(named)
-      // Simple folding keeps the length, so most texts need no folding to be told apart.
-      return found => found.length === folded.length && foldCase(found) === folded
-    }),
-  ],
+  ['equalsIgnoreCase', onText(named => found => isEqualIgnoringCase(found, named))],
   [
     'exists',
     // A field that is null is there: JSON has no other way to write it.
@@ -44,12 +34,15 @@ export const ownOperators: ReadonlyMap<string, Operator> = new Map<string, Opera
   ],
   [
     'between',
-    // Both comparisons of the engine, so that whatever it takes for a number is one here too.
+    // As in the comparisons of the engine, so that whatever it takes for a number is one here too.
     prepared(named => {
       const bounds = boundsOf(named)
       if (bounds === undefined) return never
       const [low, high] = bounds
-      return found => atLeast.holds(found, low) && atMost.holds(found, high)
+      return found => {
+        const number = comparedNumber(found)
+        return number === undefined ? undefined : number >= low && number <= high
+      }
     }),
   ],
   ['cidr', cidr],

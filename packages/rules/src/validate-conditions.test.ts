@@ -1,5 +1,6 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { RE2JS, RE2Set } from 're2js'
+import { describe, expect, it, vi } from 'vitest'
 import { conditions } from '../test/conditions.ts'
 import { json } from '../test/values.ts'
 import { limits } from './language.ts'
@@ -81,6 +82,12 @@ describe('validateConditions', () => {
     ['a last backslash', about('wildcard', 'a\\'), '/all/0/value', 'bad_pattern'],
     ['a pattern that looks back', about('matches', '(a)\\1'), '/all/0/value', 'bad_pattern'],
     ['a pattern that looks ahead', about('matches', 'a(?=b)'), '/all/0/value', 'bad_pattern'],
+    ['a list that is none', about('in', { length: { toString: 0 } }), '/all/0/value', 'not_an_array'],
+    ['bounds that are none', about('between', { length: { toString: 0 } }), '/all/0/value', 'bad_bounds'],
+    ['networks that are none', about('cidr', { length: { toString: 0 } }), '/all/0/value', 'bad_network'],
+    ['many prefixes', about('startsWith', Array(limits.listLength + 1).fill('a')), '/all/0/value', 'not_a_string'],
+    ['many bounds', about('between', Array(limits.listLength + 1).fill(1)), '/all/0/value', 'bad_bounds'],
+    ['many that are no networks', about('cidr', Array(limits.listLength + 1).fill(1)), '/all/0/value', 'bad_network'],
     ['an element without a group', about('element', used), '/all/0/value', 'no_group'],
     ['an element of nothing', about('element', []), '/all/0/value', 'not_an_object'],
     ['a fact in an element', element({ ...clause }), '/all/0/value/all/0/field', 'required'],
@@ -89,6 +96,11 @@ describe('validateConditions', () => {
   ])('refuses %s with its place and code', (_, conditions, pointer, code) => {
     const result = validateConditions(conditions)
     expect(result).toEqual({ problems: [{ pointer, code, message: expect.stringMatching(/^[a-z].*[^.]$/) }] })
+  })
+
+  it('says once that a pattern cannot be read', () => {
+    const message = 'is no RE2 pattern: missing closing ): `(a`'
+    expect(validateConditions(about('matches', '(a'))).toHaveProperty('problems.0.message', message)
   })
 
   it('escapes what a pointer must escape', () => {
@@ -137,10 +149,28 @@ describe('the limits of validateConditions', () => {
     ],
     ['stars', about('wildcard', stars(limits.wildcardStars + 1)), '/all/0/value', 'too_costly'],
     ['between stars', about('wildcard', `*${'a'.repeat(limits.wildcardPiece + 1)}*`), '/all/0/value', 'too_costly'],
-    ['pattern', about('matches', 'a'.repeat(limits.patternLength + 1)), '/all/0/value', 'bad_pattern'],
+    ['stars of a long wildcard', about('wildcard', stars(125_000)), '', 'too_large'],
+    [
+      'lists in a list to walk',
+      about('someValue:someValue:equal', Array(11).fill(Array(19).fill(1))),
+      '',
+      'too_many_clauses',
+    ],
+    [
+      'lists to walk',
+      { all: Array(3).fill(about('everyValue:equal', Array(67).fill(1)).all[0]) },
+      '',
+      'too_many_clauses',
+    ],
+    ['swapped lists to walk', about('swap:someFact:everyFact:equal', Array(101).fill([1, 2])), '', 'too_many_clauses'],
+    ['text to look for', about('swap:in', 'a'.repeat(limits.wildcardPiece + 1)), '/all/0/value', 'too_costly'],
+    ['text of a list to look for', about('swap:notIn', [Array(101).fill(1)]), '/all/0/value', 'too_costly'],
+    ['pattern', about('matches', 'a'.repeat(limits.patternLength + 1)), '/all/0/value', 'too_costly'],
     ['repeats', about('matches', 'a{1001}'), '/all/0/value', 'bad_pattern'],
     ['instructions', about('matches', '((ab){20}){20}'), '/all/0/value', 'too_costly'],
-    ['instructions together', about('someValue:matches', Array(9).fill('a{99}')), '/all/0/value/4', 'too_costly'],
+    ['instructions together', about('someValue:matches', Array(9).fill('a{99}')), '/all/0/value/1', 'too_costly'],
+    ['repeats of repeats', about('matches', '^((a{10}){10}){10}'), '/all/0/value', 'too_costly'],
+    ['unions of Unicode classes', about('matches', '[\\pL\\pN]{30}'), '/all/0/value', 'too_costly'],
   ])('too much %s', (_, conditions, pointer, code) => {
     expect(validateConditions(conditions)).toEqual({ problems: [expect.objectContaining({ pointer, code })] })
   })
@@ -152,8 +182,72 @@ describe('the limits of validateConditions', () => {
     ['members', about('in', Array(limits.listLength).fill(1))],
     ['stars', about('wildcard', stars(limits.wildcardStars))],
     ['between stars', about('wildcard', `*${'a'.repeat(limits.wildcardPiece)}*`)],
+    ['members to walk', about('someValue:equal', Array(limits.walkedListLength).fill(1))],
+    ['lists in a list to walk', about('someValue:someValue:equal', Array(10).fill(Array(20).fill(1)))],
+    ['text to look for', about('swap:in', 'a'.repeat(limits.wildcardPiece))],
+    ['instructions', about('matches', `.*${'[a-z.]'.repeat(90)}`)],
+    ['instructions of one repeat', about('matches', '(?i).*exception in "[^"]{1,80}".*')],
+    ['instructions of Unicode classes', about('matches', '\\pL{1,15} \\pL+')],
   ])('just as much as is allowed: %s', (_, conditions) => {
     expect(validateConditions(conditions)).toEqual({ conditions, warnings: [] })
+  })
+
+  it('measures no more patterns of a rule that has too many instructions', () => {
+    const compile = vi.spyOn(RE2JS, 'compile')
+    const patterns = Array(limits.walkedListLength).fill('a{150}')
+    expect(validateConditions(about('someValue:matches', patterns))).toHaveProperty('problems.length', 1)
+    expect(compile).toHaveBeenCalledTimes(2)
+    compile.mockRestore()
+  })
+
+  it.each([
+    ['repeats of repeats', `^${'(?:'.repeat(3)}${'\\pL'.repeat(300)}${'){10}'.repeat(3)}`],
+    ['groups in groups', `${'('.repeat(300)}a${')'.repeat(300)}{1000}`],
+    ['a long text', `(?:${'a'.repeat(900)}){1000}`],
+  ])('refuses a hundred thousand instructions without compiling them: %s', (_, huge) => {
+    const compile = vi.spyOn(RE2JS, 'compile')
+    expect(validateConditions(about('matches', huge))).toHaveProperty('problems.0.code', 'too_costly')
+    expect(compile).not.toHaveBeenCalled()
+    compile.mockRestore()
+  })
+
+  const reading = () => vi.spyOn(RE2Set.prototype, 'add')
+
+  it.each([
+    ['Unicode classes that come to nothing much', '[\\pL\\PL]'.repeat(17)],
+    ['a range whose other cases are looked for', '(?i)[B-\\x{1E943}]'],
+    ['many of them', `(?s)a(?i:${'[Ё-ힿ]'.repeat(3)})`],
+    ['counted repeats', 'x{0,999}'.repeat(3)],
+    ['repeats behind an escaped backslash', '\\\\x{1000}'.repeat(3)],
+  ])('refuses what is slow to read without reading it: %s', (_, slow) => {
+    const read = reading()
+    expect(validateConditions(about('matches', slow))).toHaveProperty('problems.0.code', 'too_costly')
+    expect(read).not.toHaveBeenCalled()
+    read.mockRestore()
+  })
+
+  it.each([
+    ['the same without (?i)', '[B-\\x{1E943}]'.repeat(60)],
+    ['letters of an alphabet', '(?i)[а-яё]+ [α-ω]+ [a-z]+'],
+    ['escapes that look like others', '\\\\pfad\\\\x\\x{1E943}\\{1001}[-]'],
+  ])('takes what only looks slow: %s', (_, pattern) => {
+    const conditions = about('matches', pattern)
+    expect(validateConditions(conditions)).toEqual({ conditions, warnings: [] })
+  })
+
+  it.each([
+    ['patterns that cannot be read', about('someValue:matches', Array(60).fill(`${'a'.repeat(900)}(`)), 2],
+    ['a rule that is too large', about('someValue:matches', Array(200).fill('a'.repeat(900))), 0],
+    [
+      'a rule that is too deep',
+      { all: [...about('matches', 'a').all, ...about('equal', deep(limits.jsonDepth)).all] },
+      0,
+    ],
+  ])('reads few patterns of %s', (_, conditions, most) => {
+    const read = reading()
+    expect(validateConditions(conditions)).toHaveProperty('problems.0')
+    expect(read.mock.calls.length).toBe(most)
+    read.mockRestore()
   })
 
   it('stops naming problems when nobody would read on', () => {

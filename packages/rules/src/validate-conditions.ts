@@ -2,7 +2,8 @@ import { type Problem, pointerOf } from '@tocsin/contracts/errors'
 import { Rule } from 'json-rules-engine'
 import { knownMembers } from './engine.ts'
 import { Findings } from './findings.ts'
-import { type Conditions, limits } from './language.ts'
+import { type Group, groupNames, groupOf } from './group.ts'
+import { type Conditions, limits, type Place } from './language.ts'
 import { warnOfField, warnOfPlace, warnOfWholeContext } from './odd-values.ts'
 import { type Asked, operatorNames, splitOperator } from './operators.ts'
 import { parsePath } from './path.ts'
@@ -12,11 +13,8 @@ import { validateValue } from './validate-value.ts'
 export type ValidatedConditions = { conditions: Conditions; warnings: Problem[] } | { problems: Problem[] }
 
 type Node = Record<string, unknown>
-/** Clauses of a rule ask about facts of the alert, those inside `element` about fields of the element. */
-type Place = 'fact' | 'field'
 
-const groups = ['all', 'any', 'not'] as const
-const groupMembers = new Set<string>([...groups, 'name'])
+const groupMembers = new Set<string>([...groupNames, 'name'])
 
 /** Members that json-rules-engine knows and that would make a rule depend on more than the alert. */
 const refusedMembers = new Map([
@@ -27,13 +25,17 @@ const refusedMembers = new Map([
 
 /** Checks a rule's `conditions` as it is written. Pointers are relative to the conditions. */
 export function validateConditions(conditions: unknown): ValidatedConditions {
+  // First of all: below this, nothing runs out of stack, and nothing takes long however often it goes through it all.
+  const tooMuch = problemOfWhole(conditions)
+  if (tooMuch !== undefined) return { problems: [{ pointer: '', ...tooMuch }] }
   const walk = new Walk()
   walk.top(conditions, '', 1, 'fact')
   const { findings } = walk
   if (walk.clauses > limits.clauses) {
-    findings.problem('', 'too_many_clauses', `has ${walk.clauses} clauses; ${limits.clauses} are allowed`)
+    const counted = `at least ${walk.clauses} clauses, with each member of a walked list as one`
+    findings.problem('', 'too_many_clauses', `has ${counted}; ${limits.clauses} are allowed`)
   }
-  checkWhole(findings, conditions)
+  checkPrototypes(findings, conditions, '')
   if (findings.problems.length > 0) return { problems: findings.problems }
   // The engine has the last word: what it refuses to build could not be explained by it later.
   new Rule({ conditions: knownMembers(conditions as Node) as never, event: { type: 'match' } })
@@ -52,29 +54,29 @@ class Walk {
     if (depth > limits.depth) {
       return void findings.problem(pointer, 'too_deep', `is nested deeper than ${limits.depth} levels`)
     }
-    const present = groups.filter(group => Object.hasOwn(node, group))
+    const present = groupNames.filter(name => Object.hasOwn(node, name))
     if (present.length > 1) {
       const which = present.join(' and ')
       return void findings.problem(pointer, 'ambiguous', `has ${which}: only one of all, any and not may stand here`)
     }
-    if (present[0] !== undefined) this.#group(node, present[0], pointer, depth, place)
-    else this.#clause(node, pointer, depth, place)
+    const group = groupOf(node)
+    if (group === undefined) this.#clause(node, pointer, depth, place)
+    else this.#group(node, group, pointer, depth, place)
   }
 
   /** The top of a rule, and of the value of `element`: a group, never a bare clause. */
   top(node: unknown, pointer: string, depth: number, place: Place): void {
-    if (!isObject(node) || groups.some(group => Object.hasOwn(node, group))) this.node(node, pointer, depth, place)
+    if (!isObject(node) || groupOf(node) !== undefined) this.node(node, pointer, depth, place)
     else this.findings.problem(pointer, 'no_group', 'must have one of all, any or not at the top')
   }
 
-  #group(node: Node, group: (typeof groups)[number], pointer: string, depth: number, place: Place): void {
+  #group(node: Node, { name, parts }: Group<Node>, pointer: string, depth: number, place: Place): void {
     this.#members(node, groupMembers, pointer)
-    const inner = node[group]
-    const at = `${pointer}/${group}`
-    if (group === 'not') return void this.node(inner, at, depth + 1, place)
-    if (!Array.isArray(inner)) return void this.findings.problem(at, 'not_an_array', 'must be an array of conditions')
-    if (inner.length === 0) this.findings.warning(at, 'empty_group', `is empty, and an empty ${group} always holds`)
-    for (const [index, child] of inner.entries()) this.node(child, `${at}/${index}`, depth + 1, place)
+    const at = `${pointer}/${name}`
+    if (name === 'not') return void this.node(parts[0], at, depth + 1, place)
+    if (!Array.isArray(parts)) return void this.findings.problem(at, 'not_an_array', 'must be an array of conditions')
+    if (parts.length === 0) this.findings.warning(at, 'empty_group', `is empty, and an empty ${name} always holds`)
+    for (const [index, child] of parts.entries()) this.node(child, `${at}/${index}`, depth + 1, place)
   }
 
   #members(node: Node, known: ReadonlySet<string>, pointer: string): void {
@@ -127,8 +129,14 @@ class Walk {
       this.findings.problem(at, 'not_supported', 'cannot be another fact')
     } else {
       const element = (nested: unknown, where: string) => this.top(nested, where, depth + 1, 'field')
-      validateValue({ findings: this.findings, element }, asked, value, at)
+      validateValue({ findings: this.findings, element, walks: members => this.#walks(members) }, asked, value, at)
     }
+  }
+
+  /** A clause asks as many questions as there are members; returns whether there is room for them. */
+  #walks(members: number): boolean {
+    this.clauses += Math.max(0, members - 1)
+    return this.clauses <= limits.clauses
   }
 
   #doubts(node: Node, asked: Asked | undefined, pointer: string): void {
@@ -141,16 +149,13 @@ class Walk {
   }
 }
 
-function checkWhole(findings: Findings, conditions: unknown): void {
-  // First of all: below this, going down and writing as JSON cannot run out of stack.
+function problemOfWhole(conditions: unknown): { code: 'too_deep' | 'too_large'; message: string } | undefined {
   if (isDeeperThan(limits.jsonDepth, conditions)) {
-    if (findings.problems.length > 0) return
-    return void findings.problem('', 'too_deep', `has values nested deeper than ${limits.jsonDepth} levels`)
+    return { code: 'too_deep', message: `has values nested deeper than ${limits.jsonDepth} levels` }
   }
-  checkPrototypes(findings, conditions, '')
-  if (findings.problems.length > 0) return
-  const size = JSON.stringify(conditions).length
-  if (size > limits.size) findings.problem('', 'too_large', `is ${size} characters of JSON; ${limits.size} are allowed`)
+  const size = JSON.stringify(conditions)?.length ?? 0
+  if (size <= limits.size) return undefined
+  return { code: 'too_large', message: `is ${size} characters of JSON; ${limits.size} are allowed` }
 }
 
 function isDeeperThan(levels: number, value: unknown): boolean {

@@ -4,6 +4,7 @@ import { limits } from './language.ts'
 import { warnOfEmptyWalk, warnOfValue } from './odd-values.ts'
 import type { Asked } from './operators.ts'
 import { measurePattern } from './regular-expression.ts'
+import { textOf } from './text-of.ts'
 import { kindOf, swappable, type ValueKind } from './value-kinds.ts'
 import { parseWildcard } from './wildcard.ts'
 
@@ -11,6 +12,8 @@ export interface ValueCheck {
   findings: Findings
   /** Checks conditions that are a value: those of `element`. */
   element(nested: unknown, pointer: string): void
+  /** Counts the members of a list that is walked. Returns whether they need to be looked at. */
+  walks(members: number): boolean
 }
 
 /**
@@ -39,6 +42,7 @@ export function validateValue(
     const allowed = `${limits.walkedListLength} are allowed for ${decorator}`
     return void findings.problem(pointer, 'too_long', `has ${value.length} members; ${allowed}`)
   }
+  if (!check.walks(value.length)) return
   if (value.length === 0) warnOfEmptyWalk(findings, decorator, asked.decorators.slice(0, at), pointer)
   for (const [index, part] of value.entries()) inner(part, `${pointer}/${index}`)
 }
@@ -51,12 +55,7 @@ function validateNamed(
   side: 'left' | 'right',
 ): void {
   const { base } = asked
-  if (side === 'left') {
-    if (!swappable.has(base)) {
-      findings.problem(pointer, 'not_supported', `cannot be swapped: what ${base} is given must be in the rule`)
-    }
-    return
-  }
+  if (side === 'left') return void validateSwapped(findings, base, value, pointer)
   if (base === 'element') return void element(value, pointer)
   const kind = kindOf(base)
   if (kind !== undefined && !kind.schema.safeParse(value).success)
@@ -67,9 +66,23 @@ function validateNamed(
   warnOfValue(findings, asked, value, pointer)
 }
 
+function validateSwapped(findings: Findings, base: string, value: unknown, pointer: string): void {
+  if (!swappable.has(base)) {
+    findings.problem(pointer, 'not_supported', `cannot be swapped: what ${base} is given must be in the rule`)
+  }
+  if (base !== 'in' && base !== 'notIn') return
+  // An alert may bring a text to look in.
+  const text = typeof value === 'object' && value !== null ? textOf(value, limits.wildcardPiece + 1) : String(value)
+  if (text !== undefined && text.length > limits.wildcardPiece) {
+    const allowed = `${limits.wildcardPiece} characters are allowed`
+    findings.problem(pointer, 'too_costly', `is longer than what may be looked for in a text; ${allowed}`)
+  }
+}
+
 /** What is wrong with a value that is not of its kind: what it is, or only how much of it there is. */
-function validateKind(findings: Findings, { code, message }: ValueKind, value: unknown, pointer: string): void {
-  if (Array.isArray(value) && value.length > limits.listLength) {
+function validateKind(findings: Findings, { schema, code, message }: ValueKind, value: unknown, pointer: string): void {
+  const isTooLong = Array.isArray(value) && value.length > limits.listLength
+  if (isTooLong && schema.safeParse(value.slice(0, limits.listLength)).success) {
     return void findings.problem(pointer, 'too_long', `has ${value.length} members; ${limits.listLength} are allowed`)
   }
   findings.problem(pointer, code, message)
@@ -80,7 +93,7 @@ function validateWildcard(findings: Findings, value: string, pointer: string): v
   if ('problem' in parsed) return void findings.problem(pointer, 'bad_pattern', parsed.problem)
   const { pieces, needless } = parsed
   const stars = pieces.length - 1
-  const longest = Math.max(0, ...pieces.slice(1, -1).map(piece => piece.length))
+  const longest = pieces.slice(1, -1).reduce((most, piece) => Math.max(most, piece.length), 0)
   if (stars > limits.wildcardStars) {
     findings.problem(pointer, 'too_costly', `has ${stars} stars; ${limits.wildcardStars} are allowed`)
   }
@@ -95,8 +108,9 @@ function validateWildcard(findings: Findings, value: string, pointer: string): v
 }
 
 function validatePattern(findings: Findings, value: string, pointer: string): void {
+  if (findings.hasPatternsEnough) return
   const measured = measurePattern(value)
-  if ('problem' in measured) findings.problem(pointer, 'bad_pattern', measured.problem)
+  if ('problem' in measured) findings.badPattern(value, pointer, measured)
   else findings.spend(measured.instructions, pointer)
 }
 

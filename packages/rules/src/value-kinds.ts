@@ -9,7 +9,14 @@ export interface ValueKind {
   operators: readonly string[]
 }
 
-const list = (member: z.ZodType) => z.array(member).max(limits.listLength)
+/** Zod's own limits look at the `length` of whatever has one, and throw on an object whose length is no number. */
+export const listOf = (member: z.ZodType, least: number, most: number) =>
+  z
+    .array(member)
+    .refine(list => list.length >= least && list.length <= most)
+    .meta({ ...(least > 0 ? { minItems: least } : {}), maxItems: most })
+
+const list = (member: z.ZodType) => listOf(member, 0, limits.listLength)
 
 export const valueKinds = {
   list: {
@@ -26,7 +33,7 @@ export const valueKinds = {
   },
   flag: { schema: z.boolean(), code: 'not_a_boolean', message: 'must be true or false', operators: ['exists'] },
   bounds: {
-    schema: z.array(z.number()).length(2),
+    schema: listOf(z.number(), 2, 2),
     code: 'bad_bounds',
     message: 'must be [low, high], two numbers',
     operators: ['between'],

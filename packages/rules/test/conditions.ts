@@ -26,22 +26,38 @@ function grouped(clause: fc.Arbitrary<object>): fc.Arbitrary<object> {
       { weight: 3, arbitrary: clause },
       { weight: 2, arbitrary: tie('group') },
     ),
-    group: fc.oneof(
-      fc.array(tie('node'), { maxLength: 3 }).map(all => ({ all })),
-      fc.array(tie('node'), { maxLength: 3 }).map(any => ({ any })),
-      tie('node').map(not => ({ not })),
+    group: withMore(
+      fc.oneof(
+        fc.array(tie('node'), { maxLength: 3 }).map(all => ({ all })),
+        fc.array(tie('node'), { maxLength: 3 }).map(any => ({ any })),
+        tie('node').map(not => ({ not })),
+      ),
     ),
   })).group
 }
 
+/** Members that have no effect, those above all that mean something elsewhere: in a clause, in an element, to the engine. */
+const more = fc.dictionary(
+  fc.constantFrom('operator', 'fact', 'field', 'value', 'comment', 'evaluate', 'toJSON', 'result'),
+  fc.constantFrom<unknown>('equal', 'and', 'name', 'a', '$.a', 1, null, true, { fact: 'name' }, { all: [] }),
+  { minKeys: 1, maxKeys: 3 },
+)
+
+function withMore(node: fc.Arbitrary<object>): fc.Arbitrary<object> {
+  return fc
+    .tuple(node, fc.oneof({ weight: 7, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: more }))
+    .map(([known, unknown]) => ({ ...unknown, ...known }))
+}
+
 function withPath<Place extends object>(place: fc.Arbitrary<Place>, asked: fc.Arbitrary<GeneratedOperator>) {
   const where = fc.option(path, { nil: undefined })
-  return fc.tuple(place, asked.filter(namesNoFact), where).map(([at, { operator, value }, to]): object => ({
+  const clause = fc.tuple(place, asked.filter(namesNoFact), where).map(([at, { operator, value }, to]): object => ({
     ...at,
     ...(to === undefined ? {} : { path: to }),
     operator,
     value,
   }))
+  return withMore(clause)
 }
 
 /** What each operator may name. `any` is said of the engine's, which take whatever there is. */

@@ -1,4 +1,5 @@
-import type { Condition } from '../src/language.ts'
+import { groupOf } from '../src/group.ts'
+import type { Clause, Condition } from '../src/language.ts'
 import { compileOperator } from '../src/operators.ts'
 import { parsePath, readPath } from '../src/path.ts'
 
@@ -6,19 +7,14 @@ type Check = (alert: Record<string, unknown>) => boolean
 
 /** Every clause asked of every alert: the meaning of a rule in the fewest words. */
 export function compilePlainly(condition: Condition): Check {
-  if (Object.hasOwn(condition, 'any')) {
-    const inner = (condition as { any: Condition[] }).any.map(compilePlainly)
+  const group = groupOf(condition)
+  if (group !== undefined) {
+    const inner = group.parts.map(compilePlainly)
+    if (group.name === 'not') return alert => !inner[0]?.(alert)
+    if (group.name === 'all') return alert => inner.every(holds => holds(alert))
     return alert => inner.length === 0 || inner.some(holds => holds(alert))
   }
-  if (Object.hasOwn(condition, 'all')) {
-    const inner = (condition as { all: Condition[] }).all.map(compilePlainly)
-    return alert => inner.every(holds => holds(alert))
-  }
-  if (Object.hasOwn(condition, 'not')) {
-    const inner = compilePlainly((condition as { not: Condition }).not)
-    return alert => !inner(alert)
-  }
-  const { fact, operator, value, path } = condition as Extract<Condition, { fact: string }>
+  const { fact, operator, value, path } = condition as Clause
   const holds = compileOperator(operator, value)
   const parsed = parsePath(path ?? '$')
   if ('problem' in parsed) throw new Error(parsed.problem)

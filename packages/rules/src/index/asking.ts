@@ -1,8 +1,9 @@
 /**
- * How a clause is asked: most of them right here, without a call, which is half of what they cost; the others, 0, by
- * their operator, and then once per alert. In the order in which a pattern best asks its clauses.
+ * How a clause is asked: most of them right here, without a call, which is half of what they cost; the others by their
+ * operator, and then once per alert. In the order in which a pattern best asks its clauses.
  */
 export const asking = {
+  /** By the number that the field has for the value. */
   equal: 1,
   notEqual: 2,
   exists: 3,
@@ -18,9 +19,13 @@ export const asking = {
   startsWith: 13,
   endsWith: 14,
   byOperator: 15,
+  /** Where the opposite is meant. */
+  notByOperator: 16,
 } as const
 
 const isAnything = () => true
+const isPlain = (value: unknown) =>
+  value === null || typeof value === 'string' || typeof value === 'boolean' || (isNumber(value) && !Number.isNaN(value))
 const isNumber = (value: unknown) => typeof value === 'number'
 const isText = (value: unknown) => typeof value === 'string'
 const isBoolean = (value: unknown) => typeof value === 'boolean'
@@ -31,8 +36,8 @@ const isShortList = (value: unknown) => Array.isArray(value) && value.length < l
 
 /** The operators that are asked here, with what they must name for that. */
 const direct: ReadonlyMap<string, readonly [asking: number, names: (value: unknown) => boolean]> = new Map([
-  ['equal', [asking.equal, isAnything]],
-  ['notEqual', [asking.notEqual, isAnything]],
+  ['equal', [asking.equal, isPlain]],
+  ['notEqual', [asking.notEqual, isPlain]],
   ['exists', [asking.exists, isBoolean]],
   ['lessThan', [asking.less, isNumber]],
   ['lessThanInclusive', [asking.lessOrEqual, isNumber]],
@@ -47,7 +52,8 @@ const direct: ReadonlyMap<string, readonly [asking: number, names: (value: unkno
   ['endsWith', [asking.endsWith, isText]],
 ] as const)
 
-export function howToAsk(operator: string, value: unknown): number {
+export function howToAsk(operator: string, value: unknown, isNegated: boolean): number {
+  if (isNegated) return asking.notByOperator
   const way = direct.get(operator)
   return way?.[1](value) ? way[0] : asking.byOperator
 }
@@ -55,10 +61,6 @@ export function howToAsk(operator: string, value: unknown): number {
 /** Undefined for what only the operator knows: above all what compares as a number without being one. */
 export function ask(how: number, found: unknown, named: unknown): boolean | undefined {
   switch (how) {
-    case asking.equal:
-      return found === named
-    case asking.notEqual:
-      return found !== named
     case asking.exists:
       return (found !== undefined) === named
     case asking.less:

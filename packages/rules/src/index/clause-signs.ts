@@ -1,7 +1,8 @@
 import type { Decorator } from '../decorators.ts'
 import { splitOperator } from '../operators.ts'
 import { boundsOf } from '../own-operators.ts'
-import type { Clause } from './clause.ts'
+import type { Clauses } from './clauses.ts'
+import { forEachSign } from './cover.ts'
 import { expressionSigns } from './expression-signs.ts'
 import type { Field } from './field.ts'
 import { networkSigns } from './network-signs.ts'
@@ -20,11 +21,22 @@ interface Question {
   readonly isNegated: boolean
 }
 
-/** The signs of a clause: at the least, that it holds when it is asked. */
-export function signsOf(clause: Clause): Signs {
-  const { field, operator, value, isNegated } = clause
+export function signsOf(clauses: Clauses, clause: number): Signs {
+  const signs = signsOfClause(clauses, clause)
+  const uses = clauses.uses(clause)
+  forEachSign(signs, sign => {
+    sign.uses = uses
+  })
+  return signs
+}
+
+/** At the least, that it holds when it is asked. */
+function signsOfClause(clauses: Clauses, clause: number): Signs {
+  const field = clauses.field(clause)
+  const value = clauses.value(clause)
+  const isNegated = clauses.isNegated(clause)
   const asked = new Sign(field, false, shows.asked, clause)
-  const { decorators, base } = splitOperator(operator) as NonNullable<ReturnType<typeof splitOperator>>
+  const { decorators, base } = splitOperator(clauses.operator(clause)) as NonNullable<ReturnType<typeof splitOperator>>
   if (base === 'element' && decorators.length === 0 && !isNegated) return new Sign(field, false, shows.element, clause)
   // A clause is false where the engine throws, and `not` of it true: no sign of the opposite need show then.
   if (isNegated && decorators.length > 0) return asked

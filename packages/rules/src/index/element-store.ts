@@ -1,50 +1,54 @@
-import type { Clause } from './clause.ts'
+import { type Bucket, Buckets } from './buckets.ts'
+import type { Clauses } from './clauses.ts'
 import type { Field } from './field.ts'
-import { type Bucket, Node } from './node.ts'
-import type { Pattern } from './pattern.ts'
+import { Node } from './node.ts'
 import { signsOfPattern } from './pattern-signs.ts'
 import type { Patterns } from './patterns.ts'
 import { Search } from './search.ts'
 import { type Sign, shows } from './sign.ts'
 import type { Follower, SignStore } from './sign-store.ts'
 
-/** A clause with `element`, and what is held for it. */
-interface Element {
-  readonly clause: Clause
-  readonly bucket: Bucket
-}
-
 /** Finds the clauses that a member of a list fulfils by an index of the same kind, over what they ask of the member. */
-export class ElementStore implements SignStore<Bucket> {
+export class ElementStore implements SignStore {
   readonly shows = shows.element
-  readonly #elements = new Map<Pattern, Element>()
-  readonly #node = new Node()
+  readonly #clauses: Clauses
+  readonly #members: Patterns
+  /** A clause with `element`, and behind it what is held for it, by the pattern of what it asks of a member. */
+  readonly #elements = new Map<number, { readonly clause: number; bucket: Bucket }>()
+  readonly #node: Node
   readonly #search: Search
 
   constructor(field: Field) {
-    this.#search = new Search(field.members as Patterns)
+    this.#clauses = field.scope.patterns.clauses
+    this.#members = field.members as Patterns
+    this.#node = new Node(new Buckets(this.#members))
+    this.#search = new Search(this.#members)
   }
 
   get isEmpty(): boolean {
     return this.#elements.size === 0
   }
 
-  get(sign: Sign): Bucket | undefined {
-    return this.#elements.get(innerOf(sign))?.bucket
+  get({ key }: Sign): Bucket {
+    return this.#elements.get(this.#inner(key))?.bucket ?? 0
   }
 
-  set(sign: Sign, bucket: Bucket): void {
-    const inner = innerOf(sign)
-    if (!this.#elements.has(inner)) this.#node.add(inner, signsOfPattern(inner))
-    this.#elements.set(inner, { clause: sign.key as Clause, bucket })
+  set({ key }: Sign, bucket: Bucket): void {
+    const inner = this.#inner(key)
+    const element = this.#elements.get(inner)
+    if (element !== undefined) element.bucket = bucket
+    else {
+      this.#node.add(inner, signsOfPattern(this.#members, inner))
+      this.#elements.set(inner, { clause: key as number, bucket })
+    }
   }
 
-  delete(sign: Sign): void {
-    const inner = innerOf(sign)
-    if (this.#elements.delete(inner)) this.#node.remove(inner, signsOfPattern(inner))
+  delete({ key }: Sign): void {
+    const inner = this.#inner(key)
+    if (this.#elements.delete(inner)) this.#node.remove(inner, signsOfPattern(this.#members, inner))
   }
 
-  visit(found: unknown, follower: Follower<Bucket>): void {
+  visit(found: unknown, follower: Follower): void {
     if (!Array.isArray(found)) return
     for (let at = 0; at < found.length; at++) {
       const member: unknown = found[at]
@@ -56,16 +60,18 @@ export class ElementStore implements SignStore<Bucket> {
     return Array.from(this.#elements.values(), ({ bucket }) => bucket)
   }
 
-  #visitMember(member: object, follower: Follower<Bucket>): void {
+  #visitMember(member: object, follower: Follower): void {
     const search = this.#search
     search.run(this.#node, member)
     // Only now, when nothing asks about this member any more: the way on may lead to members of the same list again.
     for (let at = 0; at < search.count; at++) {
-      const { clause, bucket } = this.#elements.get(search.matched[at] as Pattern) as Element
-      clause.verdict = clause.field.scope.epoch
+      const { clause, bucket } = this.#elements.get(search.matched[at] as number) as { clause: number; bucket: Bucket }
+      this.#clauses.setHolds(clause)
       follower.follow(bucket)
     }
   }
-}
 
-const innerOf = (sign: Sign) => (sign.key as Clause).inner as Pattern
+  #inner(key: unknown): number {
+    return this.#clauses.inner(key as number)
+  }
+}

@@ -1,3 +1,4 @@
+import { keptExpressions, type MadeExpression } from '../kept-expressions.ts'
 import { limits } from '../language.ts'
 import type { Predicate } from '../operator.ts'
 import { hasPieces, literalPieces } from './literal-pieces.ts'
@@ -9,11 +10,25 @@ import { SimpleExpression } from './simple-expression.ts'
  */
 export function expressionTest(pattern: unknown, matches: Predicate): Predicate {
   if (typeof pattern !== 'string' || pattern.length > limits.patternLength) return matches
-  const ways = literalPieces(pattern)
-  const simple = SimpleExpression.read(pattern)
-  return found => {
-    if (typeof found !== 'string') return false
-    if (ways !== undefined && !ways.some(pieces => hasPieces(found, pieces))) return false
-    return simple?.matches(found) ?? matches(found)
+  const sooner = keptExpressions.keep(() => new WithoutRE2(pattern))
+  return found => typeof found === 'string' && (sooner(found) ?? matches(found))
+}
+
+class WithoutRE2 implements MadeExpression<boolean | undefined> {
+  readonly bytes: number
+  readonly #ways: (readonly string[])[] | undefined
+  readonly #simple: SimpleExpression | undefined
+
+  constructor(pattern: string) {
+    this.#ways = literalPieces(pattern)
+    this.#simple = SimpleExpression.read(pattern)
+    const pieces = this.#ways?.reduce((sum, { length }) => sum + length, 0) ?? 0
+    this.bytes = 500 + 50 * pieces + (this.#simple?.bytes ?? 0)
+  }
+
+  /** Undefined if RE2 must be asked. */
+  matches(text: string): boolean | undefined {
+    if (this.#ways !== undefined && !this.#ways.some(pieces => hasPieces(text, pieces))) return false
+    return this.#simple?.matches(text)
   }
 }

@@ -1,7 +1,7 @@
+import type { Bucket } from './buckets.ts'
 import { ElementStore } from './element-store.ts'
 import type { Field } from './field.ts'
 import { NetworkStore } from './network-store.ts'
-import type { Bucket } from './node.ts'
 import { RangeStore } from './range-store.ts'
 import type { Search } from './search.ts'
 import { type Sign, shows } from './sign.ts'
@@ -9,7 +9,7 @@ import { AskedStore, EqualStore, type SignStore, SingleStore } from './sign-stor
 import { TextBoundStore } from './text-bound-store.ts'
 import { EdgeStore, FoldedStore, GramStore } from './text-stores.ts'
 
-const none: readonly SignStore<Bucket>[] = []
+const none: readonly SignStore[] = []
 
 const showAbsence: ReadonlySet<number> = new Set([shows.absent, shows.unordered, shows.asked])
 
@@ -17,9 +17,9 @@ const showAbsence: ReadonlySet<number> = new Set([shows.absent, shows.unordered,
 export class FieldIndex {
   readonly field: Field
   /** Nearly every field has this one, so it has a place of its own, which spares a call. */
-  #equal: EqualStore<Bucket> | undefined
-  #stores: readonly SignStore<Bucket>[] = none
-  #memberStores: readonly SignStore<Bucket>[] = none
+  #equal: EqualStore | undefined
+  #stores: readonly SignStore[] = none
+  #memberStores: readonly SignStore[] = none
   /** Some signs show when there is no value. */
   seesAbsence = false
 
@@ -35,8 +35,9 @@ export class FieldIndex {
     return this.#store(sign) !== undefined
   }
 
-  get(sign: Sign): Bucket | undefined {
-    return this.#store(sign)?.get(sign)
+  /** 0 if there is nothing. */
+  get(sign: Sign): Bucket {
+    return this.#store(sign)?.get(sign) ?? 0
   }
 
   set(sign: Sign, bucket: Bucket): void {
@@ -51,34 +52,47 @@ export class FieldIndex {
   }
 
   visit(search: Search): void {
+    if (this.#stores.length > 0 || this.#memberStores.length > 0) this.#visitOthers(search)
+    if (this.#equal !== undefined) this.#equal.visitId(this.field.valueId(), search)
+  }
+
+  #visitOthers(search: Search): void {
     const found = this.field.read()
     if (found === undefined && !this.seesAbsence) return
-    if (this.#equal !== undefined) this.#equal.visit(found, search)
     const stores = this.#stores
-    for (let at = 0; at < stores.length; at++) (stores[at] as SignStore<Bucket>).visit(found, search)
+    for (let at = 0; at < stores.length; at++) (stores[at] as SignStore).visit(found, search)
     if (this.#memberStores.length > 0 && Array.isArray(found)) this.#visitMembers(found, search)
   }
 
   buckets(): Bucket[] {
-    const stores = [...this.#stores, ...this.#memberStores]
-    return [...(this.#equal?.all() ?? []), ...stores.flatMap(store => [...store.all()])]
+    return this.#all().flatMap(store => [...store.all()])
+  }
+
+  /** It is not used any more. */
+  clear(): void {
+    for (const store of this.#all()) store.clear?.()
   }
 
   #visitMembers(members: readonly unknown[], search: Search): void {
     const stores = this.#memberStores
     for (let member = 0; member < members.length; member++) {
       for (let at = 0; at < stores.length; at++) {
-        ;(stores[at] as SignStore<Bucket>).visit(members[member], search)
+        ;(stores[at] as SignStore).visit(members[member], search)
       }
     }
   }
 
-  #store({ shows: shown, ofMember }: Sign): SignStore<Bucket> | undefined {
+  #all(): SignStore[] {
+    const stores = [...this.#stores, ...this.#memberStores]
+    return this.#equal === undefined ? stores : [this.#equal, ...stores]
+  }
+
+  #store({ shows: shown, ofMember }: Sign): SignStore | undefined {
     if (shown === shows.equal && !ofMember) return this.#equal
     return (ofMember ? this.#memberStores : this.#stores).find(store => store.shows === shown)
   }
 
-  #open({ shows: shown, ofMember }: Sign): SignStore<Bucket> {
+  #open({ shows: shown, ofMember }: Sign): SignStore {
     const store = storeFor(shown, this.field)
     if (ofMember) this.#memberStores = [...this.#memberStores, store]
     else if (store instanceof EqualStore) this.#equal = store
@@ -86,22 +100,22 @@ export class FieldIndex {
     return store
   }
 
-  #close(store: SignStore<Bucket>): void {
+  #close(store: SignStore): void {
     if (store === this.#equal) this.#equal = undefined
     this.#memberStores = this.#memberStores.filter(one => one !== store)
     this.#setStores(this.#stores.filter(one => one !== store))
   }
 
-  #setStores(stores: readonly SignStore<Bucket>[]): void {
+  #setStores(stores: readonly SignStore[]): void {
     this.#stores = stores
     this.seesAbsence = stores.some(store => showAbsence.has(store.shows))
   }
 }
 
-function storeFor(shown: number, field: Field): SignStore<Bucket> {
+function storeFor(shown: number, field: Field): SignStore {
   switch (shown) {
     case shows.equal:
-      return new EqualStore()
+      return new EqualStore(field.values)
     case shows.folded:
       return new FoldedStore(shown)
     case shows.range:
@@ -119,7 +133,7 @@ function storeFor(shown: number, field: Field): SignStore<Bucket> {
     case shows.element:
       return new ElementStore(field)
     case shows.asked:
-      return new AskedStore()
+      return new AskedStore(field.scope.patterns.clauses)
     default:
       return new SingleStore(shown)
   }

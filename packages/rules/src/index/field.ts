@@ -1,4 +1,6 @@
+import { FieldValues } from './field-values.ts'
 import type { Patterns } from './patterns.ts'
+import { Slots } from './slots.ts'
 
 /** Names that every object and array inherits: for these alone an own member must be told from an inherited one. */
 const isInherited = (name: string) => name in Object.prototype || name in Array.prototype
@@ -18,6 +20,11 @@ export class Field {
   readonly #isGuarded: boolean
   #stamp = 0
   #value: unknown = undefined
+  #idStamp = 0
+  #id = 0
+  /** Among the fields of the scope. */
+  readonly number: number
+  #values: FieldValues | undefined
   /** The steps further from here, by name. */
   steps: Map<string, Field> | undefined
   /** What the clauses with `element` ask of the members of this field's list. */
@@ -30,6 +37,7 @@ export class Field {
   constructor(scope: Scope, parent: Field | undefined, name: string) {
     this.scope = scope
     this.parent = parent
+    this.number = scope.fields.take(this)
     this.name = asKey(name)
     this.#fact = parent === undefined ? this : parent.#fact
     this.#isGuarded = isInherited(name)
@@ -40,6 +48,22 @@ export class Field {
     this.#stamp = this.scope.epoch
     this.#value = this.#find()
     return this.#value
+  }
+
+  /** Those that rules name for it, where it is looked up by them. */
+  get values(): FieldValues {
+    this.#values ??= new FieldValues()
+    return this.#values
+  }
+
+  /** The number of the value among `values`, or 0. */
+  valueId(): number {
+    if (this.#idStamp === this.scope.epoch) return this.#id
+    this.#idStamp = this.scope.epoch
+    // Not by `read`: to keep a new text in an old object costs the garbage collector, and the number is all that is asked for.
+    const found = this.#stamp === this.scope.epoch ? this.#value : this.#find()
+    this.#id = this.#values === undefined ? 0 : this.#values.idOf(found)
+    return this.#id
   }
 
   #find(): unknown {
@@ -60,6 +84,7 @@ export class Field {
   /** For when the numbers of alerts begin again. */
   forget(): void {
     this.#stamp = 0
+    this.#idStamp = 0
     for (const field of this.steps?.values() ?? []) field.forget()
   }
 }
@@ -72,7 +97,14 @@ export class Scope {
   root: unknown = undefined
   /** The number of the alert. A value or verdict that bears another number is from an alert before. */
   epoch = 1
+  readonly fields = new Slots<Field>()
+  /** Of what is asked here. */
+  readonly patterns: Patterns
   readonly #facts = new Map<string, Field>()
+
+  constructor(patterns: Patterns) {
+    this.patterns = patterns
+  }
 
   /** Returns true when the numbers have begun again, and whatever bears one must be told to forget it. */
   begin(root: unknown): boolean {
@@ -97,6 +129,7 @@ export class Scope {
     const { parent } = field
     const siblings = parent === undefined ? this.#facts : parent.steps
     siblings?.delete(field.name)
+    this.fields.release(field.number)
     if (parent === undefined) return
     if (parent.steps?.size === 0) parent.steps = undefined
     this.release(parent)

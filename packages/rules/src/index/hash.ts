@@ -26,9 +26,9 @@ export function hashValue(value: unknown): number {
   return hashText(JSON.stringify(value) ?? '')
 }
 
-/** Equal as JSON values are, lists and objects by what is in them. */
+/** Equal as JSON values are, lists and objects by what is in them; 0 and -0 are, as no operator tells them apart. */
 export function isSameValue(one: unknown, other: unknown): boolean {
-  if (Object.is(one, other)) return true
+  if (one === other || Object.is(one, other)) return true
   if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false
   if (Array.isArray(one) !== Array.isArray(other)) return false
   const names = Object.keys(one)

@@ -1,47 +1,29 @@
+import type { Buckets } from './buckets.ts'
 import { cheapestCover, forEachSign, likelihood, withoutRepeats } from './cover.ts'
 import { FieldIndex } from './field-index.ts'
 import { FieldSet } from './field-set.ts'
-import { Pattern } from './pattern.ts'
-import { signsOfPattern } from './pattern-signs.ts'
 import type { Search } from './search.ts'
 import { isKnown, type Sign, type Signs, shows, type Trail } from './sign.ts'
 
-/** What a sign leads to: one pattern, a few, or a node that tells many apart by their other signs. */
-export type Bucket = Pattern | PatternList | Node
-
-/** A few patterns behind one sign. An array itself rather than with an array in it: one thing less to fetch. */
-class PatternList extends Array<Pattern> {
-  get size(): number {
-    return this.length
-  }
-
-  visit(search: Search): void {
-    for (let at = 0; at < this.length; at++) search.consider(this[at] as Pattern)
-  }
-
-  collect(into: Set<Pattern>): void {
-    for (const pattern of this) into.add(pattern)
-  }
-}
-
-/** More patterns than this behind one sign get a node. Asking them one by one is 10 to 20 ns each, a node's field 30. */
-const mostInList = 8
 /** A share says little in a node with fewer patterns. */
 const crowded = 16
-/** A node with as few patterns becomes a list again. */
-const fewestInNode = 4
 
 /**
  * Patterns by their signs. Each is held for the signs of its cheapest cover, so that whoever follows all signs of an
  * alert meets every pattern that holds for it, and few others. A node looks only at the fields that it holds signs of.
  */
 export class Node {
+  readonly buckets: Buckets
   readonly #fields = new FieldSet()
   /** Patterns without a sign, or without one that the way here has not followed yet. */
-  #rest: Pattern[] = []
+  readonly #rest: number[] = []
   size = 0
 
-  add(pattern: Pattern, signs: Signs, trail?: Trail): void {
+  constructor(buckets: Buckets) {
+    this.buckets = buckets
+  }
+
+  add(pattern: number, signs: Signs, trail?: Trail): void {
     this.size++
     const cover = cheapestCover(signs, trail, sign => this.#costOf(sign))
     if (cover === undefined) {
@@ -54,7 +36,7 @@ export class Node {
   }
 
   /** Looks behind every sign that the pattern has: which of them it is held for depends on what was known then. */
-  remove(pattern: Pattern, signs: Signs, trail?: Trail): void {
+  remove(pattern: number, signs: Signs, trail?: Trail): void {
     let isFound = removeFrom(this.#rest, pattern)
     if (!isFound && !this.#fields.isEmpty) {
       forEachSign(signs, sign => {
@@ -67,19 +49,27 @@ export class Node {
   visit(search: Search): void {
     this.#fields.visit(search)
     const rest = this.#rest
-    for (let at = 0; at < rest.length; at++) search.consider(rest[at] as Pattern)
+    for (let at = 0; at < rest.length; at++) search.consider(rest[at] as number)
   }
 
   get fieldCount(): number {
     return this.#fields.size
   }
 
-  collect(into: Set<Pattern>): void {
+  collect(into: Set<number>): void {
     for (const pattern of this.#rest) into.add(pattern)
-    for (const field of this.#fields.all()) for (const bucket of field.buckets()) bucket.collect(into)
+    for (const field of this.#fields.all()) for (const bucket of field.buckets()) this.buckets.collect(bucket, into)
   }
 
-  #hold(pattern: Pattern, signs: Signs, trail: Trail): void {
+  /** Gives back what its signs lead to; it is not used any more. */
+  clear(): void {
+    for (const field of this.#fields.all()) {
+      for (const bucket of field.buckets()) this.buckets.delete(bucket)
+      field.clear()
+    }
+  }
+
+  #hold(pattern: number, signs: Signs, trail: Trail): void {
     const { sign } = trail
     let index = this.#fields.get(sign.field)
     if (index === undefined) {
@@ -87,21 +77,21 @@ export class Node {
       this.#fields.add(index)
     }
     const bucket = index.get(sign)
-    const next = bucket === undefined ? pattern : addTo(bucket, pattern, signs, trail)
+    const next = this.buckets.add(bucket, pattern, signs, trail)
     if (next === bucket) return
     index.set(sign, next)
     this.#fields.update(index)
   }
 
-  #release(pattern: Pattern, signs: Signs, sign: Sign, trail: Trail | undefined): boolean {
+  #release(pattern: number, signs: Signs, sign: Sign, trail: Trail | undefined): boolean {
     const index = this.#fields.get(sign.field)
-    const bucket = index?.get(sign)
-    if (index === undefined || bucket === undefined) return false
-    const before = bucket.size
-    const next = removeFromBucket(bucket, pattern, signs, { sign, places: 1, before: trail })
-    if (next !== undefined) {
+    const bucket = index?.get(sign) ?? 0
+    if (index === undefined || bucket === 0) return false
+    const before = this.buckets.size(bucket)
+    const next = this.buckets.remove(bucket, pattern, signs, { sign, places: 1, before: trail })
+    if (next !== 0) {
       if (next !== bucket) index.set(sign, next)
-      return next.size < before
+      return this.buckets.size(next) < before
     }
     index.delete(sign)
     if (index.isEmpty) this.#fields.delete(index)
@@ -112,9 +102,11 @@ export class Node {
   #costOf(sign: Sign): number {
     const index = this.#fields.get(sign.field)
     const opening = index?.has(sign) ? 0 : openingCost(sign)
-    // What many rules ask for is what many alerts show. Of the windows of one text, it is the one that few others have.
-    const crowd = (index?.get(sign)?.size ?? 0) / (this.size + crowded)
-    return likelihood(sign) + opening + crowd
+    // What many rules ask for is what many alerts show.
+    const popularity = sign.uses / (this.buckets.patternCount + crowded)
+    // Of the windows of one text, it is the one that few others have.
+    const crowd = this.buckets.size(index?.get(sign) ?? 0) / (this.size + crowded)
+    return Math.max(likelihood(sign), popularity) + opening + crowd
   }
 }
 
@@ -124,39 +116,11 @@ function openingCost(sign: Sign): number {
   return sign.shows === shows.gram ? 0.3 : 0.15
 }
 
-function addTo(bucket: Bucket, pattern: Pattern, signs: Signs, trail: Trail): Bucket {
-  if (bucket instanceof Pattern) return PatternList.of(bucket, pattern) as PatternList
-  if (bucket instanceof Node) {
-    bucket.add(pattern, signs, trail)
-    return bucket
-  }
-  if (bucket.size < mostInList) return PatternList.of(...bucket, pattern) as PatternList
-  const node = new Node()
-  for (const one of bucket) node.add(one, signsOfPattern(one), trail)
-  node.add(pattern, signs, trail)
-  return node
-}
-
-function removeFromBucket(bucket: Bucket, pattern: Pattern, signs: Signs, trail: Trail): Bucket | undefined {
-  if (bucket instanceof Pattern) return bucket === pattern ? undefined : bucket
-  if (bucket instanceof PatternList) {
-    return bucket.includes(pattern) ? listOf([...bucket].filter(one => one !== pattern)) : bucket
-  }
-  bucket.remove(pattern, signs, trail)
-  if (bucket.size > fewestInNode) return bucket
-  const left = new Set<Pattern>()
-  bucket.collect(left)
-  return listOf([...left])
-}
-
-const listOf = (patterns: readonly Pattern[]): Bucket | undefined =>
-  patterns.length > 1 ? (PatternList.of(...patterns) as PatternList) : patterns[0]
-
-function removeFrom(list: Pattern[], pattern: Pattern): boolean {
+function removeFrom(list: number[], pattern: number): boolean {
   const at = list.indexOf(pattern)
   if (at === -1) return false
   // The order tells nothing, so the last takes the place.
-  const last = list.pop() as Pattern
+  const last = list.pop() as number
   if (last !== pattern) list[at] = last
   return true
 }

@@ -1,7 +1,8 @@
-import type { Condition, ElementCondition } from '../language.ts'
+import { groupOf } from '../group.ts'
+import type { Condition, ElementClause, ElementCondition, Place, Clause as WrittenClause } from '../language.ts'
 import { splitOperator } from '../operators.ts'
 import { parsePath } from '../path.ts'
-import type { ClauseText } from './clause.ts'
+import type { ClauseText } from './clauses.ts'
 
 /** A condition without `not`: that stands in the clauses. */
 export type NormalPart = ClauseText | NormalGroup
@@ -14,32 +15,29 @@ type Node = Condition | ElementCondition
 
 export const isGroup = (part: NormalPart): part is NormalGroup => 'parts' in part
 
-/** The parts that must all hold. Throws, before anything is changed, on what validation would not have let through. */
-export function normalParts(condition: Node): readonly NormalPart[] {
-  const part = normalise(condition, false)
+/**
+ * The parts that must all hold, of conditions about the alert's facts or about the fields of a member of a list. Throws,
+ * before anything is changed, on what validation would not have let through.
+ */
+export function normalParts(condition: Node, place: Place = 'fact'): readonly NormalPart[] {
+  const part = normalise(condition, place, false)
   return isGroup(part) && !part.isAny ? part.parts : [part]
 }
 
-function normalise(node: Node, isNegated: boolean): NormalPart {
-  const { any, all, not } = groupsOf(node)
-  if (any !== undefined) {
-    // The engine says that an `any` of nothing holds; as an `all` of nothing it does.
-    const isAny = any.length > 0
-    return group(isAny !== isNegated, any, isNegated)
-  }
-  if (all !== undefined) return group(isNegated, all, isNegated)
-  if (not !== undefined) return normalise(not, !isNegated)
-  return clause(node as Extract<Node, { operator: string }>, isNegated)
+function normalise(node: Node, place: Place, isNegated: boolean): NormalPart {
+  const found = groupOf(node)
+  if (found === undefined) return clause(node as WrittenClause | ElementClause, place, isNegated)
+  const { name, parts } = found
+  if (name === 'not') return normalise(parts[0] as Node, place, !isNegated)
+  // The engine says that an `any` of nothing holds; as an `all` of nothing it does.
+  const isAny = name === 'any' && parts.length > 0
+  const normal = parts.map(part => normalise(part, place, isNegated))
+  return group(isAny !== isNegated, normal)
 }
 
-function groupsOf(node: Node): { any?: Node[]; all?: Node[]; not?: Node } {
-  return Object.hasOwn(node, 'operator') ? {} : (node as { any?: Node[]; all?: Node[]; not?: Node })
-}
-
-function group(isAny: boolean, nodes: readonly Node[], isNegated: boolean): NormalPart {
+function group(isAny: boolean, normal: readonly NormalPart[]): NormalPart {
   const parts: NormalPart[] = []
-  for (const node of nodes) {
-    const part = normalise(node, isNegated)
+  for (const part of normal) {
     // All in all and any in any are one; so are those of a single part.
     if (isGroup(part) && part.isAny === isAny) parts.push(...part.parts)
     else parts.push(part)
@@ -55,9 +53,10 @@ const opposites: ReadonlyMap<string, string> = new Map([
   ['notIn', 'in'],
 ])
 
-function clause(node: Extract<Node, { operator: string }>, isNegated: boolean): ClauseText {
+function clause(node: WrittenClause | ElementClause, place: Place, isNegated: boolean): ClauseText {
   const { operator, value } = node
-  const fact = 'field' in node ? node.field : node.fact
+  // The other one has no effect.
+  const fact = (node as Record<Place, string> & Node)[place]
   const parsed = parsePath(node.path ?? '$')
   if (splitOperator(operator) === undefined || 'problem' in parsed) {
     throw new Error(`not a validated clause: ${operator} ${node.path}`)
@@ -73,5 +72,5 @@ function clause(node: Extract<Node, { operator: string }>, isNegated: boolean): 
     return { fact, steps, operator, value: !value, isNegated: false, inner }
   }
   if (operator !== 'element' || isNegated) return { fact, steps, operator, value, isNegated, inner }
-  return { fact, steps, operator, value, isNegated, inner: normalParts(value as ElementCondition) }
+  return { fact, steps, operator, value, isNegated, inner: normalParts(value as ElementCondition, 'field') }
 }

@@ -1,28 +1,31 @@
-import { Clause } from './clause.ts'
 import { signsOf } from './clause-signs.ts'
 import type { Field } from './field.ts'
-import type { Part, Pattern } from './pattern.ts'
+import type { Part, Patterns } from './patterns.ts'
 import { rangeSign } from './range-signs.ts'
 import { allSigns, anySign, Sign, type Signs, shows } from './sign.ts'
 
 /**
- * The signs of the last few patterns. When many signs of a few patterns become crowded at once, as those of lists of
- * thousands of values do, each of them asks for the same few again.
+ * As many are remembered. When many signs of a few patterns become crowded at once, as those of lists of thousands of
+ * values do, each of them asks for the same few again.
  */
-const recent = new Map<Pattern, Signs>()
 const mostRecent = 16
 
-export function signsOfPattern(pattern: Pattern): Signs {
+export function signsOfPattern(patterns: Patterns, pattern: number): Signs {
+  const recent = patterns.recentSigns
   const known = recent.get(pattern)
   if (known !== undefined) return known
-  const signs = signsOfParts(pattern.parts, false)
+  const signs = signsOfParts(patterns, patterns.partsOf(pattern), false)
   for (const oldest of recent.size < mostRecent ? [] : recent.keys().take(1)) recent.delete(oldest)
   recent.set(pattern, signs)
   return signs
 }
 
-function signsOfParts(parts: readonly Part[], isAny: boolean): Signs {
-  const signs = parts.map(part => (part instanceof Clause ? signsOf(part) : signsOfParts(part.parts, part.isAny)))
+function signsOfParts(patterns: Patterns, parts: readonly Part[], isAny: boolean): Signs {
+  const signs = parts.map(part => {
+    if (part > 0) return signsOf(patterns.clauses, patterns.clauses.clauseOf(part))
+    const group = patterns.group(part)
+    return signsOfParts(patterns, group.parts, group.isAny)
+  })
   return isAny ? anySign(signs) : allSigns([...signs, ...commonRanges(signs)])
 }
 

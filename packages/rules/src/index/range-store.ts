@@ -1,20 +1,21 @@
+import type { Bucket } from './buckets.ts'
 import { orderedNumber } from './range-signs.ts'
 import { type Sign, shows } from './sign.ts'
 import type { Follower, SignStore } from './sign-store.ts'
 
 /** One range that rules ask for, and all below it. */
-class Interval<Held> {
+class Interval {
   readonly low: number
   readonly high: number
   /** The highest end in this part of the tree. */
   highest: number
   /** Random, and a parent's is above its children's: that alone keeps the tree shallow, whatever the order of adding. */
   readonly rank: number
-  held: Held
-  left: Interval<Held> | undefined = undefined
-  right: Interval<Held> | undefined = undefined
+  held: Bucket
+  left: Interval | undefined = undefined
+  right: Interval | undefined = undefined
 
-  constructor(low: number, high: number, rank: number, held: Held) {
+  constructor(low: number, high: number, rank: number, held: Bucket) {
     this.low = low
     this.high = high
     this.highest = high
@@ -37,20 +38,20 @@ class Interval<Held> {
 }
 
 /** Finds all ranges that a number lies in, in a time that depends on how many those are rather than on how many there are. */
-export class RangeStore<Held> implements SignStore<Held> {
+export class RangeStore implements SignStore {
   readonly shows = shows.range
-  #root: Interval<Held> | undefined
+  #root: Interval | undefined
   #rank = 1
 
   get isEmpty(): boolean {
     return this.#root === undefined
   }
 
-  get({ low, high }: Sign): Held | undefined {
-    return this.#find(low, high)?.held
+  get({ low, high }: Sign): Bucket {
+    return this.#find(low, high)?.held ?? 0
   }
 
-  set({ low, high }: Sign, held: Held): void {
+  set({ low, high }: Sign, held: Bucket): void {
     const interval = this.#find(low, high)
     if (interval !== undefined) {
       interval.held = held
@@ -62,21 +63,21 @@ export class RangeStore<Held> implements SignStore<Held> {
   }
 
   delete({ low, high }: Sign): void {
-    if (this.#find(low, high) !== undefined) this.#root = remove(this.#root as Interval<Held>, low, high)
+    if (this.#find(low, high) !== undefined) this.#root = remove(this.#root as Interval, low, high)
   }
 
-  visit(found: unknown, follower: Follower<Held>): void {
+  visit(found: unknown, follower: Follower): void {
     const value = orderedNumber(found)
     if (this.#root !== undefined && !Number.isNaN(value)) visit(this.#root, value, follower)
   }
 
-  all(): Iterable<Held> {
-    const held: Held[] = []
+  all(): Iterable<Bucket> {
+    const held: Bucket[] = []
     collect(this.#root, held)
     return held
   }
 
-  #find(low: number, high: number): Interval<Held> | undefined {
+  #find(low: number, high: number): Interval | undefined {
     let at = this.#root
     while (at !== undefined && !(at.low === low && at.high === high))
       at = at.comesBefore(low, high) ? at.right : at.left
@@ -84,7 +85,7 @@ export class RangeStore<Held> implements SignStore<Held> {
   }
 }
 
-function visit<Held>(at: Interval<Held>, value: number, follower: Follower<Held>): void {
+function visit(at: Interval, value: number, follower: Follower): void {
   const { left, right } = at
   if (left !== undefined && left.highest >= value) visit(left, value, follower)
   if (at.low > value) return
@@ -92,14 +93,14 @@ function visit<Held>(at: Interval<Held>, value: number, follower: Follower<Held>
   if (right !== undefined && right.highest >= value) visit(right, value, follower)
 }
 
-function collect<Held>(at: Interval<Held> | undefined, into: Held[]): void {
+function collect(at: Interval | undefined, into: Bucket[]): void {
   if (at === undefined) return
   collect(at.left, into)
   into.push(at.held)
   collect(at.right, into)
 }
 
-function insert<Held>(at: Interval<Held> | undefined, one: Interval<Held>): Interval<Held> {
+function insert(at: Interval | undefined, one: Interval): Interval {
   if (at === undefined) return one
   if (one.rank > at.rank) {
     const [before, after] = split(at, one)
@@ -112,9 +113,9 @@ function insert<Held>(at: Interval<Held> | undefined, one: Interval<Held>): Inte
   return at.update()
 }
 
-type Half<Held> = Interval<Held> | undefined
+type Half = Interval | undefined
 
-function split<Held>(at: Half<Held>, by: Interval<Held>): [Half<Held>, Half<Held>] {
+function split(at: Half, by: Interval): [Half, Half] {
   if (at === undefined) return [undefined, undefined]
   if (at.comesBefore(by.low, by.high)) {
     const [before, after] = split(at.right, by)
@@ -126,14 +127,14 @@ function split<Held>(at: Half<Held>, by: Interval<Held>): [Half<Held>, Half<Held
   return [before, at.update()]
 }
 
-function remove<Held>(at: Interval<Held>, low: number, high: number): Half<Held> {
+function remove(at: Interval, low: number, high: number): Half {
   if (at.low === low && at.high === high) return join(at.left, at.right)
-  if (at.comesBefore(low, high)) at.right = remove(at.right as Interval<Held>, low, high)
-  else at.left = remove(at.left as Interval<Held>, low, high)
+  if (at.comesBefore(low, high)) at.right = remove(at.right as Interval, low, high)
+  else at.left = remove(at.left as Interval, low, high)
   return at.update()
 }
 
-function join<Held>(left: Half<Held>, right: Half<Held>): Half<Held> {
+function join(left: Half, right: Half): Half {
   if (left === undefined) return right
   if (right === undefined) return left
   if (left.rank > right.rank) {

@@ -1,7 +1,7 @@
 import type { Condition } from '../language.ts'
+import { Buckets } from './buckets.ts'
 import { Node } from './node.ts'
 import { normalParts } from './normal-form.ts'
-import type { Pattern } from './pattern.ts'
 import { signsOfPattern } from './pattern-signs.ts'
 import { Patterns } from './patterns.ts'
 import { Search } from './search.ts'
@@ -16,22 +16,19 @@ const replanAt: ReadonlySet<number> = new Set([64, 512, 4_096])
 export class RuleIndex {
   readonly #patterns = new Patterns()
   readonly #search = new Search(this.#patterns)
-  readonly #byId = new Map<string, Pattern>()
-  #root = new Node()
+  readonly #byId = new Map<string, number>()
+  /** The ids of the rules of each pattern. Nearly always it is one. */
+  readonly #rules: (string | Set<string> | undefined)[] = [undefined]
+  #root = new Node(new Buckets(this.#patterns))
 
   get size(): number {
     return this.#byId.size
   }
 
-  /** Patterns that were asked whether they hold, over all alerts. */
-  get asked(): number {
-    return this.#search.asked
-  }
-
   /** What there is of each kind of thing: all of them 0 when there are no rules. */
   get extent(): Readonly<Record<'patterns' | 'held' | 'clauses' | 'facts' | 'fields', number>> {
     const { size, clauses, scope } = this.#patterns
-    const held = new Set<Pattern>()
+    const held = new Set<number>()
     this.#root.collect(held)
     const fields = this.#root.fieldCount
     return { patterns: size, held: held.size, clauses: clauses.size, facts: scope.factCount, fields }
@@ -41,20 +38,19 @@ export class RuleIndex {
     const normal = normalParts(condition)
     this.remove(id)
     const { pattern, isNew } = this.#patterns.share(normal)
-    pattern.addRule(id)
+    this.#addRule(pattern, id)
     this.#byId.set(id, pattern)
     if (!isNew) return
     if (replanAt.has(this.#patterns.size)) this.#replan()
-    else this.#root.add(pattern, signsOfPattern(pattern))
+    else this.#root.add(pattern, signsOfPattern(this.#patterns, pattern))
   }
 
   remove(id: string): void {
     const pattern = this.#byId.get(id)
     if (pattern === undefined) return
     this.#byId.delete(id)
-    pattern.removeRule(id)
-    if (pattern.rules !== undefined) return
-    this.#root.remove(pattern, signsOfPattern(pattern))
+    if (!this.#removeRule(pattern, id)) return
+    this.#root.remove(pattern, signsOfPattern(this.#patterns, pattern))
     this.#patterns.release(pattern)
   }
 
@@ -65,17 +61,38 @@ export class RuleIndex {
     const ids = new Array<string>(search.count)
     let count = 0
     for (let at = 0; at < search.count; at++) {
-      const { rules } = search.matched[at] as Pattern
+      const rules = this.#rules[search.matched[at] as number]
       if (typeof rules === 'string') ids[count++] = rules
       else for (const id of rules as Set<string>) ids[count++] = id
     }
     return ids
   }
 
+  #addRule(pattern: number, id: string): void {
+    const rules = this.#rules[pattern]
+    if (rules === undefined) this.#rules[pattern] = id
+    else if (typeof rules === 'string') this.#rules[pattern] = new Set([rules, id])
+    else rules.add(id)
+  }
+
+  /** Returns true if it was the last one. */
+  #removeRule(pattern: number, id: string): boolean {
+    const rules = this.#rules[pattern]
+    if (rules instanceof Set) {
+      rules.delete(id)
+      if (rules.size === 1) for (const last of rules) this.#rules[pattern] = last
+      return false
+    }
+    this.#rules[pattern] = undefined
+    if (this.#byId.size === 0) this.#rules.length = 1
+    return true
+  }
+
   #replan(): void {
-    const root = new Node()
+    this.#root.clear()
+    const root = new Node(new Buckets(this.#patterns))
     this.#patterns.forEach(pattern => {
-      root.add(pattern, signsOfPattern(pattern))
+      root.add(pattern, signsOfPattern(this.#patterns, pattern))
     })
     this.#root = root
   }

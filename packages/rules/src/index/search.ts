@@ -1,15 +1,14 @@
-import type { Bucket, Node } from './node.ts'
-import type { Pattern } from './pattern.ts'
+import type { Bucket, Buckets } from './buckets.ts'
+import type { Node } from './node.ts'
 import type { Patterns } from './patterns.ts'
 
 /** One alert's, or one member's, way through an index. Used again for the next: nothing is allocated per alert. */
 export class Search {
   readonly #patterns: Patterns
+  #buckets: Buckets | undefined
   /** What holds, in the first `count` places. */
-  readonly matched: (Pattern | undefined)[] = []
+  readonly matched: number[] = []
   count = 0
-  /** Patterns that were found by a sign and then asked, over all alerts. */
-  asked = 0
 
   constructor(patterns: Patterns) {
     this.#patterns = patterns
@@ -18,18 +17,16 @@ export class Search {
   run(node: Node, root: object): void {
     this.#patterns.begin(root)
     this.count = 0
+    this.#buckets = node.buckets
     node.visit(this)
   }
 
   follow(bucket: Bucket): void {
-    bucket.visit(this)
+    ;(this.#buckets as Buckets).visit(bucket, this)
   }
 
-  consider(pattern: Pattern): void {
-    const { epoch } = this.#patterns.scope
-    if (pattern.considered === epoch) return
-    pattern.considered = epoch
-    this.asked++
-    if (pattern.holds()) this.matched[this.count++] = pattern
+  consider(pattern: number): void {
+    if (!this.#patterns.isNew(pattern)) return
+    if (this.#patterns.holds(pattern)) this.matched[this.count++] = pattern
   }
 }

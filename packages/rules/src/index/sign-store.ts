@@ -1,22 +1,29 @@
+import type { Bucket } from './buckets.ts'
+import type { Clauses } from './clauses.ts'
+import type { FieldValues } from './field-values.ts'
+import { NumberMap } from './number-map.ts'
 import { orderedNumber } from './range-signs.ts'
 import { type Sign, shows } from './sign.ts'
 
 /** Is told what is held for the signs that a value shows. */
-export interface Follower<Held> {
-  follow(held: Held): void
+export interface Follower {
+  follow(held: Bucket): void
 }
 
 /** What is held for signs of one kind, of one field or of the members of its list. */
-export interface SignStore<Held> {
+export interface SignStore {
   /** Which kind. */
   readonly shows: number
   readonly isEmpty: boolean
-  get(sign: Sign): Held | undefined
-  set(sign: Sign, held: Held): void
+  /** 0 if there is nothing. */
+  get(sign: Sign): Bucket
+  set(sign: Sign, held: Bucket): void
   delete(sign: Sign): void
   /** Follows whatever `found` shows. It may be anything, undefined included. */
-  visit(found: unknown, follower: Follower<Held>): void
-  all(): Iterable<Held>
+  visit(found: unknown, follower: Follower): void
+  all(): Iterable<Bucket>
+  /** The store is not used any more: for one that has taken numbers. */
+  clear?(): void
 }
 
 /** Signs that say something about a value without naming one. */
@@ -27,10 +34,10 @@ const isShown: ReadonlyMap<number, (found: unknown) => boolean> = new Map([
   [shows.unordered, (found: unknown) => Number.isNaN(orderedNumber(found))],
 ])
 
-export class SingleStore<Held> implements SignStore<Held> {
+export class SingleStore implements SignStore {
   readonly shows: number
   readonly #isShown: (found: unknown) => boolean
-  #held: Held | undefined
+  #held: Bucket = 0
 
   constructor(shown: number) {
     this.shows = shown
@@ -38,82 +45,105 @@ export class SingleStore<Held> implements SignStore<Held> {
   }
 
   get isEmpty(): boolean {
-    return this.#held === undefined
+    return this.#held === 0
   }
 
-  get(): Held | undefined {
+  get(): Bucket {
     return this.#held
   }
 
-  set(_: Sign, held: Held): void {
+  set(_: Sign, held: Bucket): void {
     this.#held = held
   }
 
   delete(): void {
-    this.#held = undefined
+    this.#held = 0
   }
 
-  visit(found: unknown, follower: Follower<Held>): void {
-    if (this.#held !== undefined && this.#isShown(found)) follower.follow(this.#held)
+  visit(found: unknown, follower: Follower): void {
+    if (this.#held !== 0 && this.#isShown(found)) follower.follow(this.#held)
   }
 
-  all(): Iterable<Held> {
-    return this.#held === undefined ? [] : [this.#held]
+  all(): Iterable<Bucket> {
+    return this.#held === 0 ? [] : [this.#held]
   }
 }
 
-export class EqualStore<Held> implements SignStore<Held> {
+export class EqualStore implements SignStore {
   readonly shows = shows.equal
-  readonly #held = new Map<unknown, Held>()
+  readonly #values: FieldValues
+  /** By the number of the value. */
+  readonly #held = new NumberMap()
+
+  constructor(values: FieldValues) {
+    this.#values = values
+  }
 
   get isEmpty(): boolean {
     return this.#held.size === 0
   }
 
-  get({ key }: Sign): Held | undefined {
-    return this.#held.get(key)
+  get({ key }: Sign): Bucket {
+    return this.#held.get(this.#values.idOf(key))
   }
 
-  set({ key }: Sign, held: Held): void {
-    this.#held.set(key, held)
+  set({ key }: Sign, bucket: Bucket): void {
+    const known = this.#values.idOf(key)
+    const id = this.#held.get(known) !== 0 ? known : this.#values.take(key)
+    this.#held.set(id, bucket)
   }
 
   delete({ key }: Sign): void {
-    this.#held.delete(key)
+    const id = this.#values.idOf(key)
+    if (this.#held.get(id) === 0) return
+    this.#held.delete(id)
+    this.#values.release(id)
   }
 
-  visit(found: unknown, follower: Follower<Held>): void {
-    // A list or object is equal to nothing, and being looked up would have it carry a hash from then on.
-    if (typeof found === 'object' && found !== null) return
-    const held = this.#held.get(found)
-    if (held !== undefined) follower.follow(held)
+  visit(found: unknown, follower: Follower): void {
+    this.visitId(this.#values.idOf(found), follower)
   }
 
-  all(): Iterable<Held> {
-    return this.#held.values()
+  /** For when the number is known already. */
+  visitId(id: number, follower: Follower): void {
+    const bucket = this.#held.get(id)
+    if (bucket !== 0) follower.follow(bucket)
+  }
+
+  all(): Iterable<Bucket> {
+    return this.#held.buckets()
+  }
+
+  clear(): void {
+    for (const id of this.#held.keys()) this.#values.release(id)
   }
 }
 
 /** For signs that are the holding of a clause: each is asked. */
-export class AskedStore<Held> implements SignStore<Held> {
+export class AskedStore implements SignStore {
   readonly shows = shows.asked
+  readonly #asked: Clauses
   readonly #positions = new Map<unknown, number>()
-  readonly #clauses: { holds(): boolean }[] = []
-  readonly #held: Held[] = []
+  readonly #clauses: number[] = []
+  readonly #held: Bucket[] = []
+
+  constructor(clauses: Clauses) {
+    this.#asked = clauses
+  }
 
   get isEmpty(): boolean {
     return this.#clauses.length === 0
   }
 
-  get({ key }: Sign): Held | undefined {
+  get({ key }: Sign): Bucket {
     const at = this.#positions.get(key)
-    return at === undefined ? undefined : this.#held[at]
+    return at === undefined ? 0 : (this.#held[at] as Bucket)
   }
 
-  set({ key }: Sign, held: Held): void {
+  set({ key }: Sign, held: Bucket): void {
     const at = this.#positions.get(key) ?? this.#clauses.length
     this.#positions.set(key, at)
-    this.#clauses[at] = key as { holds(): boolean }
+    this.#clauses[at] = key as number
     this.#held[at] = held
   }
 
@@ -121,22 +151,22 @@ export class AskedStore<Held> implements SignStore<Held> {
     const at = this.#positions.get(key)
     if (at === undefined) return
     this.#positions.delete(key)
-    const lastClause = this.#clauses.pop() as { holds(): boolean }
-    const lastHeld = this.#held.pop() as Held
+    const lastClause = this.#clauses.pop() as number
+    const lastHeld = this.#held.pop() as Bucket
     if (lastClause === key) return
     this.#positions.set(lastClause, at)
     this.#clauses[at] = lastClause
     this.#held[at] = lastHeld
   }
 
-  visit(_: unknown, follower: Follower<Held>): void {
+  visit(_: unknown, follower: Follower): void {
     const clauses = this.#clauses
     for (let at = 0; at < clauses.length; at++) {
-      if ((clauses[at] as { holds(): boolean }).holds()) follower.follow(this.#held[at] as Held)
+      if (this.#asked.holds(clauses[at] as number)) follower.follow(this.#held[at] as Bucket)
     }
   }
 
-  all(): Iterable<Held> {
+  all(): Iterable<Bucket> {
     return this.#held
   }
 }

@@ -45,6 +45,8 @@ export class Sign {
   readonly key: unknown
   readonly low: number
   readonly high: number
+  /** How many patterns had the clause when it was asked for its signs. */
+  uses = 0
 
   constructor(field: Field, ofMember: boolean, shown: number, key: unknown, low = 0, high = 0) {
     this.field = field

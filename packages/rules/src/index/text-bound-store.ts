@@ -1,12 +1,13 @@
+import type { Bucket } from './buckets.ts'
 import { type Sign, shows } from './sign.ts'
 import type { Follower, SignStore } from './sign-store.ts'
 
 /** Bounds that are texts, in order. Texts are compared by their letters, as the engine does. */
-export class TextBoundStore<Held> implements SignStore<Held> {
+export class TextBoundStore implements SignStore {
   readonly shows: number
   readonly #isFrom: boolean
   readonly #bounds: string[] = []
-  readonly #held: Held[] = []
+  readonly #held: Bucket[] = []
 
   constructor(shown: number) {
     this.shows = shown
@@ -17,12 +18,12 @@ export class TextBoundStore<Held> implements SignStore<Held> {
     return this.#bounds.length === 0
   }
 
-  get({ key }: Sign): Held | undefined {
+  get({ key }: Sign): Bucket {
     const at = this.#firstFrom(key as string)
-    return this.#bounds[at] === key ? this.#held[at] : undefined
+    return this.#bounds[at] === key ? (this.#held[at] as Bucket) : 0
   }
 
-  set({ key }: Sign, held: Held): void {
+  set({ key }: Sign, held: Bucket): void {
     const at = this.#firstFrom(key as string)
     if (this.#bounds[at] === key) this.#held[at] = held
     else {
@@ -38,21 +39,21 @@ export class TextBoundStore<Held> implements SignStore<Held> {
     this.#held.splice(at, 1)
   }
 
-  visit(found: unknown, follower: Follower<Held>): void {
+  visit(found: unknown, follower: Follower): void {
     const text = comparedText(found)
     if (text === undefined) return
     const bounds = this.#bounds
     if (this.#isFrom) {
       for (let at = 0; at < bounds.length && (bounds[at] as string) <= text; at++)
-        follower.follow(this.#held[at] as Held)
+        follower.follow(this.#held[at] as Bucket)
     } else {
       for (let at = bounds.length - 1; at >= 0 && (bounds[at] as string) >= text; at--) {
-        follower.follow(this.#held[at] as Held)
+        follower.follow(this.#held[at] as Bucket)
       }
     }
   }
 
-  all(): Iterable<Held> {
+  all(): Iterable<Bucket> {
     return this.#held
   }
 

@@ -1,24 +1,66 @@
 import { foldCase } from '../fold-case.ts'
-import { extendHash, hashStart } from './hash.ts'
+import { extendHash, hashStart, spread } from './hash.ts'
 
 /** The hash of the text's first `length` characters, or of its last ones read backwards. */
 export function hashEdge(text: string, length: number, isEnd: boolean): number {
   let hash = hashStart
-  for (let at = 0; at < length; at++) hash = extendHash(hash, text.charCodeAt(isEnd ? text.length - 1 - at : at))
-  return hash
+  let code = 0
+  for (let at = 0; at < length; at++) {
+    code = text.charCodeAt(isEnd ? text.length - 1 - at : at)
+    hash = extendHash(hash, code)
+  }
+  return markEdge(hash, code)
 }
 
-const notAscii = 0x80
+/** Makes the first five bits those of the character read last, by which most other texts are told. */
+export const markEdge = (hash: number, code: number): number => (hash >>> 5) | (code << 27)
+export const edgeMark = (hash: number): number => hash >>> 27
 
-/** Folds plain ASCII on the way, which spares the copy that `foldCase` makes. */
+const firstNotAscii = 0x80
+/** Sets upper and lower case apart. */
+const caseBit = 0x20
+const sampleBits = 16
+
+/**
+ * The hash of a text in whatever case, with the sample in its last bits. Characters that are no letters lose the bit as
+ * well: what counts is that those of one fold have one hash.
+ */
 export function hashFolded(text: string): number {
   let hash = hashStart
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
-    if (code >= notAscii) return hashEdge(foldCase(text), text.length, false)
-    hash = extendHash(hash, code >= 65 && code <= 90 ? code | 32 : code)
+    if (code >= firstNotAscii) return hashNotAscii(foldCase(text))
+    hash = extendHash(hash, code | caseBit)
   }
-  return hash
+  return withSample(hash, text)
+}
+
+function hashNotAscii(folded: string): number {
+  let hash = hashStart
+  for (let at = 0; at < folded.length; at++) {
+    const code = folded.charCodeAt(at)
+    hash = extendHash(hash, code < firstNotAscii ? code | caseBit : code)
+  }
+  return withSample(hash, folded)
+}
+
+const withSample = (hash: number, folded: string): number =>
+  (spread(hash) << sampleBits) | Math.max(0, sampleFolded(folded))
+
+/**
+ * A few bits of a text in whatever case, made of four characters: most texts that are none of those wanted are told by
+ * them. -1 if one is not ASCII, as only the whole text can be folded then.
+ */
+export function sampleFolded(text: string): number {
+  const { length } = text
+  if (length < 2) return -1
+  const last = text.charCodeAt(length - 1)
+  const secondLast = text.charCodeAt(length - 2)
+  const middle = text.charCodeAt(length >>> 1)
+  const quarter = text.charCodeAt(length >>> 2)
+  if ((last | secondLast | middle | quarter) >= firstNotAscii) return -1
+  const bits = last | (secondLast << 8) | (middle << 16) | (quarter << 24) | (caseBit * 0x01010101)
+  return Math.imul(bits, 0x9e3779b1) >>> sampleBits
 }
 
 /** Pieces of texts are told by their longest grams: 16 characters of an address or a sentence are hardly ever shared. */

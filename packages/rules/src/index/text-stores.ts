@@ -1,12 +1,13 @@
+import type { Bucket } from './buckets.ts'
 import { extendHash, hashStart } from './hash.ts'
 import { HashedTexts } from './hashed-texts.ts'
 import { type Sign, shows } from './sign.ts'
 import type { Follower, SignStore } from './sign-store.ts'
-import { gramSizes, hashFolded, leaveGram, oldestWeight, rollGram } from './text-hashes.ts'
+import { gramSizes, hashFolded, leaveGram, markEdge, oldestWeight, rollGram, sampleFolded } from './text-hashes.ts'
 
-abstract class HashedStore<Held> implements SignStore<Held> {
+abstract class HashedStore implements SignStore {
   readonly shows: number
-  protected readonly texts = new HashedTexts<Held>()
+  protected readonly texts = new HashedTexts()
 
   constructor(shown: number) {
     this.shows = shown
@@ -16,31 +17,31 @@ abstract class HashedStore<Held> implements SignStore<Held> {
     return this.texts.size === 0
   }
 
-  get({ key, low }: Sign): Held | undefined {
-    return this.texts.get(key as number, low)
+  get({ key }: Sign): Bucket {
+    return this.texts.get(key as number)
   }
 
-  set({ key, low }: Sign, held: Held): void {
+  set({ key, low }: Sign, held: Bucket): void {
     this.texts.set(key as number, low, held)
   }
 
-  delete({ key, low }: Sign): void {
-    this.texts.delete(key as number, low)
+  delete({ key }: Sign): void {
+    this.texts.delete(key as number)
   }
 
-  abstract visit(found: unknown, follower: Follower<Held>): void
+  abstract visit(found: unknown, follower: Follower): void
 
-  all(): Iterable<Held> {
+  all(): Iterable<Bucket> {
     return this.texts.all()
   }
 }
 
-function follow<Held>(held: Held | undefined, follower: Follower<Held>): void {
-  if (held !== undefined) follower.follow(held)
+function follow(held: Bucket, follower: Follower): void {
+  if (held !== 0) follower.follow(held)
 }
 
 /** What texts start or end with. All sizes that rules name are hashed in one walk from that edge. */
-export class EdgeStore<Held> extends HashedStore<Held> {
+export class EdgeStore extends HashedStore {
   readonly #isEnd: boolean
 
   constructor(shown: number) {
@@ -48,43 +49,51 @@ export class EdgeStore<Held> extends HashedStore<Held> {
     this.#isEnd = shown === shows.suffix
   }
 
-  visit(found: unknown, follower: Follower<Held>): void {
+  visit(found: unknown, follower: Follower): void {
     if (typeof found !== 'string') return
     if (this.#isEnd) this.#visitEnds(found, follower)
     else this.#visitStarts(found, follower)
   }
 
-  #visitStarts(text: string, follower: Follower<Held>): void {
+  #visitStarts(text: string, follower: Follower): void {
     const { texts } = this
-    const { sizes } = texts
+    const { sizes, marks } = texts
     let hash = hashStart
+    let code = 0
     let at = 0
     for (let index = 0; index < sizes.length; index++) {
       const size = sizes[index] as number
       if (size > text.length) return
-      for (; at < size; at++) hash = extendHash(hash, text.charCodeAt(at))
-      follow(texts.get(hash, size), follower)
+      for (; at < size; at++) {
+        code = text.charCodeAt(at)
+        hash = extendHash(hash, code)
+      }
+      if (((marks[index] as number) & (1 << code)) !== 0) follow(texts.get(markEdge(hash, code)), follower)
     }
   }
 
-  #visitEnds(text: string, follower: Follower<Held>): void {
+  #visitEnds(text: string, follower: Follower): void {
     const { texts } = this
-    const { sizes } = texts
+    const { sizes, marks } = texts
     const last = text.length - 1
     let hash = hashStart
+    let code = 0
     let at = 0
     for (let index = 0; index < sizes.length; index++) {
       const size = sizes[index] as number
       if (size > text.length) return
-      for (; at < size; at++) hash = extendHash(hash, text.charCodeAt(last - at))
-      follow(texts.get(hash, size), follower)
+      for (; at < size; at++) {
+        code = text.charCodeAt(last - at)
+        hash = extendHash(hash, code)
+      }
+      if (((marks[index] as number) & (1 << code)) !== 0) follow(texts.get(markEdge(hash, code)), follower)
     }
   }
 }
 
 /** What is anywhere in a text: a window of each size that rules name is moved over it. */
-export class GramStore<Held> extends HashedStore<Held> {
-  visit(found: unknown, follower: Follower<Held>): void {
+export class GramStore extends HashedStore {
+  visit(found: unknown, follower: Follower): void {
     if (typeof found !== 'string') return
     const { sizes } = this.texts
     for (let index = 0; index < sizes.length; index++) {
@@ -97,21 +106,22 @@ export class GramStore<Held> extends HashedStore<Held> {
 /** The weight of the oldest character, by size. */
 const weights: ReadonlyMap<number, number> = new Map(gramSizes.map(size => [size, oldestWeight(size)]))
 
-function visitGrams<Held>(texts: HashedTexts<Held>, text: string, size: number, follower: Follower<Held>): void {
+function visitGrams(texts: HashedTexts, text: string, size: number, follower: Follower): void {
   const weight = weights.get(size) as number
   let hash = 0
   for (let at = 0; at < size; at++) hash = rollGram(hash, text.charCodeAt(at))
   for (let end = size; ; end++) {
-    follow(texts.get(hash, size), follower)
+    follow(texts.get(hash), follower)
     if (end === text.length) return
     hash = rollGram(leaveGram(hash, text.charCodeAt(end - size), weight), text.charCodeAt(end))
   }
 }
 
 /** Texts in any case, as wholes. */
-export class FoldedStore<Held> extends HashedStore<Held> {
-  visit(found: unknown, follower: Follower<Held>): void {
-    if (typeof found !== 'string' || !this.texts.sizes.includes(found.length)) return
-    follow(this.texts.get(hashFolded(found), found.length), follower)
+export class FoldedStore extends HashedStore {
+  visit(found: unknown, follower: Follower): void {
+    if (typeof found !== 'string' || !this.texts.mayHaveSize(found.length)) return
+    const sample = sampleFolded(found)
+    if (sample === -1 || this.texts.mayEndWith(sample)) follow(this.texts.get(hashFolded(found)), follower)
   }
 }
