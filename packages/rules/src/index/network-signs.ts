@@ -1,16 +1,19 @@
 import { parseNetwork } from '../cidr.ts'
 import { type Address, parseAddress } from '../ip-address.ts'
 import type { Field } from './field.ts'
+import { hashText, spread } from './hash.ts'
 import { anySign, noSign, Sign, type Signs, shows } from './sign.ts'
 
-/** The first `prefix` bits of an address: a number for IPv4, a text for IPv6. */
-export function networkKey(address: Address, prefix: number): number | string {
-  if (address.length === 1) return maskWord(address[0] as number, prefix)
-  return address.map((word, at) => maskWord(word, Math.min(32, Math.max(0, prefix - at * 32)))).join()
+/** Of the first `prefix` bits of an address. Those of IPv4 have each a key of their own. */
+export function networkKey(address: Address, prefix: number): number {
+  if (address.length === 1) return networkKeyV4(address[0] as number, prefix)
+  return hashText(address.map((word, at) => maskWord(word, Math.min(32, Math.max(0, prefix - at * 32)))).join())
 }
 
+export const networkKeyV4 = (word: number, prefix: number): number => spread(maskWord(word, prefix))
+
 /** Shifting by 32 is shifting by 0 in JavaScript. The result has a sign, which matters to nobody. */
-export const maskWord = (word: number, bits: number): number => (bits === 0 ? 0 : word & (-1 << (32 - bits)))
+const maskWord = (word: number, bits: number): number => (bits === 0 ? 0 : word & (-1 << (32 - bits)))
 
 export function networkSigns(field: Field, ofMember: boolean, value: unknown): Signs {
   const signs: Signs[] = []
