@@ -86,7 +86,7 @@ export class Clauses {
   delete(clause: number): void {
     const id = this.#get(clause, valueIdAt)
     if (id !== 0) this.field(clause).values.release(id)
-    if (this.partOf(clause) !== clause) this.#byPart.delete(spread(this.partOf(clause)))
+    if (this.partOf(clause) !== clause) this.#byPart.delete(this.partOf(clause))
     this.#table.delete(clause)
     this.#rows.release(clause)
     this.#values[clause] = undefined
@@ -105,7 +105,7 @@ export class Clauses {
   }
 
   clauseOf(part: number): number {
-    return part < isWhole ? part : this.#byPart.get(spread(part))
+    return part < isWhole ? part : this.#byPart.get(part)
   }
 
   partHolds(part: number): boolean {
@@ -131,7 +131,7 @@ export class Clauses {
     if (id > mostValues || field.number > mostFields) return
     const part = isWhole | (how === asking.equal ? 0 : isNot) | (field.number << valueIdBits) | id
     this.#set(clause, partAt, part)
-    this.#byPart.set(spread(part), clause)
+    this.#byPart.set(part, clause)
   }
 
   /** For when the numbers of alerts begin again. */

@@ -1,7 +1,7 @@
 import { parseNetwork } from '../cidr.ts'
 import { type Address, parseAddress } from '../ip-address.ts'
 import type { Field } from './field.ts'
-import { hashText, spread } from './hash.ts'
+import { extendHash, hashStart, hashText } from './hash.ts'
 import { anySign, noSign, Sign, type Signs, shows } from './sign.ts'
 
 /** Of the first `prefix` bits of an address. Those of IPv4 have each a key of their own. */
@@ -10,7 +10,7 @@ export function networkKey(address: Address, prefix: number): number {
   return hashText(address.map((word, at) => maskWord(word, Math.min(32, Math.max(0, prefix - at * 32)))).join())
 }
 
-export const networkKeyV4 = (word: number, prefix: number): number => spread(maskWord(word, prefix))
+export const networkKeyV4 = (word: number, prefix: number): number => extendHash(hashStart, maskWord(word, prefix))
 
 /** Shifting by 32 is shifting by 0 in JavaScript. The result has a sign, which matters to nobody. */
 const maskWord = (word: number, bits: number): number => (bits === 0 ? 0 : word & (-1 << (32 - bits)))
