@@ -60,6 +60,10 @@ export class ElementStore implements SignStore {
     return Array.from(this.#elements.values(), ({ bucket }) => bucket)
   }
 
+  clear(): void {
+    this.#node.clear()
+  }
+
   #visitMember(member: object, follower: Follower): void {
     const search = this.#search
     search.run(this.#node, member)

@@ -64,3 +64,9 @@ export function isSameValue(one: unknown, other: unknown): boolean {
   const memberOf = (value: object, name: string) => (value as Record<string, unknown>)[name]
   return names.every(name => Object.hasOwn(other, name) && isSameValue(memberOf(one, name), memberOf(other, name)))
 }
+
+export function copyOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copyOf)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copyOf(member)]))
+}
