@@ -73,6 +73,7 @@ export class ElementStore implements SignStore {
       this.#clauses.setHolds(clause)
       follower.follow(bucket)
     }
+    search.end()
   }
 
   #inner(key: unknown): number {

@@ -6,6 +6,7 @@ import { normalParts } from './normal-form.ts'
 import { signsOfPattern } from './pattern-signs.ts'
 import { Patterns } from './patterns.ts'
 import { RuleIndex } from './rule-index.ts'
+import { Search } from './search.ts'
 
 const nothing = { patterns: 0, held: 0, clauses: 0, facts: 0, fields: 0 }
 const clauseOf = (fact: string, operator: string, value: unknown) => ({ fact, operator, value })
@@ -142,7 +143,11 @@ describe('a node', () => {
       ({ all: [clauseOf('source', 'equal', 'api'), clauseOf('source', 'notEqual', `db-${number}`)] }) as Condition
     for (let number = 0; number < count; number++) index.add(`r${number}`, rule(number))
     for (let number = 0; number < count; number += 2) index.remove(`r${number}`)
+    const searches = vi.spyOn(Search.prototype, 'run')
+    onTestFinished(() => searches.mockRestore())
     expect(index.match({ source: 'api' })).toHaveLength(count / 2)
+    // Nor does one alert that meets so many leave room for them.
+    expect(searches.mock.contexts.map(search => (search as Search).matched.length)).toEqual([0])
     for (let number = 1; number < count; number += 2) index.remove(`r${number}`)
     expect(index.extent).toEqual(nothing)
   })

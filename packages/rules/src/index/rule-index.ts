@@ -70,6 +70,7 @@ export class RuleIndex {
       else for (const id of rules ?? []) ids[count++] = id
     }
     if (count < search.count) ids.length = count
+    search.end()
     return ids
   }
 
