@@ -36,8 +36,8 @@ function unmapped({ address, prefix }: Network): Network {
 const masked = (address: Address, prefix: number): Address =>
   address.map((word, index) => maskedWord(word, Math.min(32, Math.max(0, prefix - index * 32))))
 
-/** Shifting by 32 is shifting by 0 in JavaScript. */
-const maskedWord = (word: number, bits: number) => (bits === 0 ? 0 : (word & (-1 << (32 - bits))) >>> 0)
+/** The first bits of a word. Shifting by 32 is shifting by 0 in JavaScript. */
+export const maskedWord = (word: number, bits: number): number => (bits === 0 ? 0 : (word & (-1 << (32 - bits))) >>> 0)
 
 /** All networks of one family and prefix length: an address is in one of them if its start is in the set. */
 interface Group {
@@ -45,7 +45,8 @@ interface Group {
   starts: Set<string | number>
 }
 
-const keyOf = (address: Address, prefix: number) =>
+/** The first bits of an address, as something to look up: a number for IPv4, a text for IPv6. */
+export const keyOf = (address: Address, prefix: number): number | string =>
   address.length === 1 ? maskedWord(address[0] as number, prefix) : masked(address, prefix).join()
 
 function addTo(groups: Group[], { address, prefix }: Network): void {
