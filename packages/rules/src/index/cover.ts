@@ -48,7 +48,7 @@ function coverOf(signs: Signs, choice: Choice): Cover | undefined {
     const cover = coverOf(inner, choice)
     if (cover === undefined || all.length + cover.signs.length > choice.most) return undefined
     cost += cover.cost
-    all.push(...cover.signs)
+    for (const sign of cover.signs) all.push(sign)
   }
   return { cost, signs: all }
 }

@@ -60,6 +60,10 @@ export class ElementStore implements SignStore {
     return Array.from(this.#elements.values(), ({ bucket }) => bucket)
   }
 
+  clear(): void {
+    this.#node.clear()
+  }
+
   #visitMember(member: object, follower: Follower): void {
     const search = this.#search
     search.run(this.#node, member)
@@ -69,6 +73,7 @@ export class ElementStore implements SignStore {
       this.#clauses.setHolds(clause)
       follower.follow(bucket)
     }
+    search.end()
   }
 
   #inner(key: unknown): number {

@@ -2,7 +2,8 @@ import { groupOf } from '../group.ts'
 import type { Condition, ElementClause, ElementCondition, Place, Clause as WrittenClause } from '../language.ts'
 import { splitOperator } from '../operators.ts'
 import { parsePath } from '../path.ts'
-import type { ClauseText } from './clauses.ts'
+import { type ClauseText, hashClause } from './clauses.ts'
+import { copyOf } from './hash.ts'
 
 /** A condition without `not`: that stands in the clauses. */
 export type NormalPart = ClauseText | NormalGroup
@@ -39,7 +40,7 @@ function group(isAny: boolean, normal: readonly NormalPart[]): NormalPart {
   const parts: NormalPart[] = []
   for (const part of normal) {
     // All in all and any in any are one; so are those of a single part.
-    if (isGroup(part) && part.isAny === isAny) parts.push(...part.parts)
+    if (isGroup(part) && part.isAny === isAny) for (const inner of part.parts) parts.push(inner)
     else parts.push(part)
   }
   return parts.length === 1 ? (parts[0] as NormalPart) : { isAny, parts }
@@ -62,15 +63,19 @@ function clause(node: WrittenClause | ElementClause, place: Place, isNegated: bo
     throw new Error(`not a validated clause: ${operator} ${node.path}`)
   }
   const { steps } = parsed
-  const inner = undefined
   const opposite = isNegated ? opposites.get(operator) : undefined
   // Neither of `in` and `notIn` holds of what is no list: the engine throws.
   if (opposite !== undefined && (operator === 'equal' || operator === 'notEqual' || Array.isArray(value))) {
-    return { fact, steps, operator: opposite, value, isNegated: false, inner }
+    return clauseText({ fact, steps, operator: opposite, value, isNegated: false })
   }
   if (isNegated && operator === 'exists' && typeof value === 'boolean') {
-    return { fact, steps, operator, value: !value, isNegated: false, inner }
+    return clauseText({ fact, steps, operator, value: !value, isNegated: false })
   }
-  if (operator !== 'element' || isNegated) return { fact, steps, operator, value, isNegated, inner }
-  return { fact, steps, operator, value, isNegated, inner: normalParts(value as ElementCondition, 'field') }
+  const inner = operator === 'element' && !isNegated ? normalParts(value as ElementCondition, 'field') : undefined
+  return clauseText({ fact, steps, operator, value, isNegated }, inner)
+}
+
+/** With a value of its own: the rule's owner may go on changing it, or have a part of it in an alert as well. */
+function clauseText(said: Omit<ClauseText, 'inner' | 'hash'>, inner?: readonly NormalPart[]): ClauseText {
+  return { ...said, value: copyOf(said.value), inner, hash: hashClause(said) }
 }

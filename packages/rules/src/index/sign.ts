@@ -19,7 +19,7 @@ export const shows = {
   suffix: 7,
   /** A text with `low` characters, anywhere in it, that have the hash `key`. */
   gram: 8,
-  /** An address whose first `low` bits are `key`. */
+  /** An address whose first `low` bits have the hash `key`. */
   network: 9,
   /** Anything, null included. */
   present: 10,
@@ -57,6 +57,7 @@ export class Sign {
     this.high = high
   }
 
+  /** Exactly those that a store holds in one place: or what one of two leaves there, the other would not find. */
   isSame(other: Sign): boolean {
     return (
       this.shows === other.shows &&

@@ -25,7 +25,7 @@ export function suffixSign(field: Field, ofMember: boolean, text: string): Signs
  * Of a piece that stands somewhere in the text: windows of the largest size that fits. Those with the most digits, since
  * names that teams number differ in those: of rules for 2,000 numbered services, a text then meets 3 instead of 11.
  */
-export function pieceSigns(field: Field, ofMember: boolean, piece: string): Signs[] {
+function pieceSigns(field: Field, ofMember: boolean, piece: string): Signs[] {
   const size = gramSizes.find(one => one <= piece.length)
   if (size === undefined) return []
   const count = Math.min(piece.length - size + 1, windowsPerPiece)
