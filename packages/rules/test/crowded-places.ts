@@ -84,6 +84,9 @@ const pieceAsks: readonly Ask[] = [
   (draw, { pieces }) => ['endsWith', oneOf(draw, pieces)],
   (draw, { pieces }) => ['matches', `.*${oneOf(draw, pieces)}.*`],
   (draw, { pieces }) => ['matches', `(${oneOf(draw, pieces)}|${oneOf(draw, pieces)}).?`],
+  (draw, { pieces }) => ['matches', `(?i)${oneOf(draw, pieces).toUpperCase()}.*`],
+  (draw, { pieces }) => ['matches', `(?is).*${oneOf(draw, pieces)}`],
+  (draw, { pieces }) => ['matches', `(?i).*${oneOf(draw, pieces).toUpperCase()}.*`],
   (draw, { pieces }) => ['wildcard', `${oneOf(draw, pieces)}*${oneOf(draw, pieces)}*`],
   (draw, { pieces }) => ['wildcard', `*${oneOf(draw, pieces)}*${oneOf(draw, pieces)}`],
   (draw, { pieces }) => ['someValue:startsWith', [oneOf(draw, pieces), oneOf(draw, pieces)]],
@@ -121,8 +124,9 @@ const listAsks: readonly Ask[] = [
 const findText: Find = (draw, { words }) => {
   const word = oneOf(draw, words)
   const middle = word.length >> 1
-  const texts = [word, `b${word}`, `${word}a`, word.slice(1), word.slice(0, -1), `${oneOf(draw, words)}${word}`]
-  return oneOf(draw, [...texts, word.toUpperCase(), `${word.slice(0, middle)}1${word.slice(middle)}`])
+  const texts = [word, `k${word}`, `${word}a`, word.slice(1), word.slice(0, -1), `${oneOf(draw, words)}${word}`]
+  const inOtherCase = [word.toUpperCase(), word.replace('k', '\u212a').replace('é', 'É')]
+  return oneOf(draw, [...texts, ...inOtherCase, `${word.slice(0, middle)}1${word.slice(middle)}`])
 }
 
 const findNumber: Find = (draw, { numbers }) => {

@@ -52,6 +52,17 @@ export const singleKinds: Readonly<Record<string, SingleKind>> = {
   matches: { ...only('matches', number => `host-${number}\\.[a-z]+`), ...isHost },
   'matches in the middle': { ...only('matches', number => `.*-${number}\\..*`), ...isHost },
   'matches alternatives': { ...only('matches', number => `(host|node)-${number}\\..*|x`), ...isHost },
+  'matches in any case': { ...only('matches', number => `(?i)HOST-${number}\\.[a-z]+`), ...isHost },
+  'matches in any case, in the middle': { ...only('matches', number => `(?i).*-${number}\\.EX.*`), ...isHost },
+  'matches across lines': { ...only('matches', number => `(?s)host-${number}\\..*`), ...isHost },
+  'matches with escapes': {
+    ...only('matches', number => `host\\t-${number}\\x2e\\w+]`),
+    ...with_(number => `host\t-${number}.example]`),
+  },
+  'someFact:matches in any case': {
+    ...only('someFact:matches', number => `(?i)HOST-${number}\\..*`),
+    ...with_(number => ['a', host(number)]),
+  },
   equalsIgnoreCase: { ...only('equalsIgnoreCase', number => host(number).toUpperCase()), ...isHost },
   cidr: { ...only('cidr', number => `${address(number)}/24`), ...with_(number => address(number).replace(/0$/, '7')) },
   'cidr of IPv6': {
@@ -88,6 +99,10 @@ export const singleKinds: Readonly<Record<string, SingleKind>> = {
       { name: 'a', used: 99 },
       { name: host(number), used: 95 },
     ]),
+  },
+  'element in any case': {
+    ...only('element', number => ({ all: [{ field: 'name', operator: 'matches', value: `(?i)HOST-${number}\\..*` }] })),
+    ...with_(number => [{ name: 'a' }, { name: host(number) }]),
   },
   'element in an element': {
     ...only('element', number => ({

@@ -84,6 +84,9 @@ export function likelihood({ field, ofMember, shows: shown, low, high }: Sign): 
     case shows.prefix:
     case shows.suffix:
     case shows.gram:
+    case shows.foldedPrefix:
+    case shows.foldedSuffix:
+    case shows.foldedGram:
       return Math.max(0.002, 3 ** -low)
     case shows.network:
       return 0.05

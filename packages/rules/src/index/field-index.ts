@@ -1,6 +1,7 @@
 import type { Bucket } from './buckets.ts'
 import { ElementStore } from './element-store.ts'
 import type { Field } from './field.ts'
+import { FoldingStore } from './inner-store.ts'
 import { NetworkStore } from './network-store.ts'
 import { RangeStore } from './range-store.ts'
 import type { Search } from './search.ts'
@@ -125,6 +126,12 @@ function storeFor(shown: number, field: Field): SignStore {
       return new EdgeStore(shown)
     case shows.gram:
       return new GramStore(shown)
+    case shows.foldedPrefix:
+      return new FoldingStore(shown, new EdgeStore(shows.prefix))
+    case shows.foldedSuffix:
+      return new FoldingStore(shown, new EdgeStore(shows.suffix))
+    case shows.foldedGram:
+      return new FoldingStore(shown, new GramStore(shows.gram))
     case shows.network:
       return new NetworkStore()
     case shows.textFrom:

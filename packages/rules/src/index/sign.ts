@@ -31,6 +31,10 @@ export const shows = {
   element: 13,
   /** That the clause `key` holds, which can only be found out by asking it. */
   asked: 14,
+  /** As `prefix`, `suffix` and `gram`, of a text whose case is folded. */
+  foldedPrefix: 15,
+  foldedSuffix: 16,
+  foldedGram: 17,
 } as const
 
 /**
