@@ -46,3 +46,11 @@ export class FoldingStore extends InnerStore {
     if (typeof found === 'string') this.inner.visit(foldedText(found), follower)
   }
 }
+
+/** Shows the members of a list. */
+export class ListedStore extends InnerStore {
+  visit(found: unknown, follower: Follower): void {
+    if (!Array.isArray(found)) return
+    for (let at = 0; at < found.length; at++) this.inner.visit(found[at], follower)
+  }
+}

@@ -2,6 +2,7 @@ import { groupOf } from '../group.ts'
 import type { Condition, ElementClause, ElementCondition, Place, Clause as WrittenClause } from '../language.ts'
 import { splitOperator } from '../operators.ts'
 import { parsePath } from '../path.ts'
+import { throwsAt } from './asked-signs.ts'
 import type { ClauseText } from './clauses.ts'
 
 /** A condition without `not`: that stands in the clauses. */
@@ -55,11 +56,15 @@ const opposites: ReadonlyMap<string, string> = new Map([
 
 function clause(node: WrittenClause | ElementClause, place: Place, isNegated: boolean): ClauseText {
   const { operator, value } = node
+  const asked = splitOperator(operator)
   // The other one has no effect.
   const fact = (node as Record<Place, string> & Node)[place]
   const parsed = parsePath(node.path ?? '$')
-  if (splitOperator(operator) === undefined || 'problem' in parsed) {
+  if (asked === undefined || 'problem' in parsed) {
     throw new Error(`not a validated clause: ${operator} ${node.path}`)
+  }
+  if (asked.decorators[0] === 'not' && throwsAt(asked, value) === 'nothing') {
+    return clause({ ...node, operator: operator.slice('not:'.length) }, place, !isNegated)
   }
   const { steps } = parsed
   const inner = undefined
@@ -71,6 +76,16 @@ function clause(node: WrittenClause | ElementClause, place: Place, isNegated: bo
   if (isNegated && operator === 'exists' && typeof value === 'boolean') {
     return { fact, steps, operator, value: !value, isNegated: false, inner }
   }
-  if (operator !== 'element' || isNegated) return { fact, steps, operator, value, isNegated, inner }
-  return { fact, steps, operator, value, isNegated, inner: normalParts(value as ElementCondition, 'field') }
+  if (operator !== 'element') return { fact, steps, operator, value, isNegated, inner }
+  return { fact, steps, operator, value, isNegated, inner: innerOf(value as ElementCondition, isNegated) }
+}
+
+/**
+ * That no member is not something is that all are, and so is the first. Where the rest of conditions on members is
+ * turned round, nearly every member fulfils it, and there is nothing to look up.
+ */
+function innerOf(condition: ElementCondition, isNegated: boolean): readonly NormalPart[] | undefined {
+  if (!isNegated) return normalParts(condition, 'field')
+  const group = groupOf(condition)
+  return group?.name === 'not' ? normalParts(group.parts[0] as ElementCondition, 'field') : undefined
 }
