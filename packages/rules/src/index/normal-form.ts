@@ -2,6 +2,7 @@ import { groupOf } from '../group.ts'
 import type { Condition, ElementClause, ElementCondition, Place, Clause as WrittenClause } from '../language.ts'
 import { splitOperator } from '../operators.ts'
 import { parsePath } from '../path.ts'
+import { throwsAt } from './asked-signs.ts'
 import { type ClauseText, hashClause } from './clauses.ts'
 import { copyOf } from './hash.ts'
 
@@ -56,11 +57,15 @@ const opposites: ReadonlyMap<string, string> = new Map([
 
 function clause(node: WrittenClause | ElementClause, place: Place, isNegated: boolean): ClauseText {
   const { operator, value } = node
+  const asked = splitOperator(operator)
   // The other one has no effect.
   const fact = (node as Record<Place, string> & Node)[place]
   const parsed = parsePath(node.path ?? '$')
-  if (splitOperator(operator) === undefined || 'problem' in parsed) {
+  if (asked === undefined || 'problem' in parsed) {
     throw new Error(`not a validated clause: ${operator} ${node.path}`)
+  }
+  if (asked.decorators[0] === 'not' && throwsAt(asked, value) === 'nothing') {
+    return clause({ ...node, operator: operator.slice('not:'.length) }, place, !isNegated)
   }
   const { steps } = parsed
   const opposite = isNegated ? opposites.get(operator) : undefined
@@ -71,11 +76,21 @@ function clause(node: WrittenClause | ElementClause, place: Place, isNegated: bo
   if (isNegated && operator === 'exists' && typeof value === 'boolean') {
     return clauseText({ fact, steps, operator, value: !value, isNegated: false })
   }
-  const inner = operator === 'element' && !isNegated ? normalParts(value as ElementCondition, 'field') : undefined
+  const inner = operator === 'element' ? innerOf(value as ElementCondition, isNegated) : undefined
   return clauseText({ fact, steps, operator, value, isNegated }, inner)
 }
 
 /** With a value of its own: the rule's owner may go on changing it, or have a part of it in an alert as well. */
 function clauseText(said: Omit<ClauseText, 'inner' | 'hash'>, inner?: readonly NormalPart[]): ClauseText {
   return { ...said, value: copyOf(said.value), inner, hash: hashClause(said) }
+}
+
+/**
+ * That no member is not something is that all are, and so is the first. Where the rest of conditions on members is
+ * turned round, nearly every member fulfils it, and there is nothing to look up.
+ */
+function innerOf(condition: ElementCondition, isNegated: boolean): readonly NormalPart[] | undefined {
+  if (!isNegated) return normalParts(condition, 'field')
+  const group = groupOf(condition)
+  return group?.name === 'not' ? normalParts(group.parts[0] as ElementCondition, 'field') : undefined
 }
