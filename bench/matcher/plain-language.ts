@@ -70,7 +70,9 @@ const escaped = (text: string) => text.replace(/[\\^$.+?()[\]{}|]/g, '\\$&')
 const compiled = new Map<string, RegExp>()
 
 function asRegExp(pattern: string): RegExp {
-  const regExp = compiled.get(pattern) ?? new RegExp(`^(?:${pattern})$`, 's')
+  const ignoresCase = pattern.startsWith('(?i)')
+  const text = pattern.slice(ignoresCase ? '(?i)'.length : 0)
+  const regExp = compiled.get(pattern) ?? new RegExp(`^(?:${text})$`, ignoresCase ? 'is' : 's')
   compiled.set(pattern, regExp)
   return regExp
 }

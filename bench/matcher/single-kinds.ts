@@ -112,6 +112,13 @@ const onText: Record<string, SingleKind> = {
       where('context.message', 'matches', `.*${subject}(${twoWords(random).join('|')}) [0-9]+\\.?[0-9]* over.*`),
     ],
   },
+  matchesIgnoreCase: {
+    about: 'the same as matches in capitals, with (?i)',
+    conditions: ({ subject }, random) => {
+      const pattern = `${subject}(${twoWords(random).join('|')}) [0-9.]+ over .*`
+      return [where('context.message', 'matches', `(?i)${pattern.toUpperCase()}`)]
+    },
+  },
   equalsIgnoreCase: {
     about: 'source in capitals, name in capitals',
     conditions: ({ source }, random) => [

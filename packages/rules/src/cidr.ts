@@ -36,10 +36,14 @@ function unmapped({ address, prefix }: Network): Network {
 const masked = (address: Address, prefix: number): Address =>
   address.map((word, index) => maskedWord(word, bitsOfWord(prefix, index)))
 
+/** The first bits of an address, as something to look up: a number for IPv4, a text for IPv6. */
+export const keyOf = (address: Address, prefix: number): number | string =>
+  address.length === 1 ? maskedWord(address[0] as number, prefix) : masked(address, prefix).join()
+
 const bitsOfWord = (prefix: number, index: number) => Math.min(32, Math.max(0, prefix - index * 32))
 
-/** Shifting by 32 is shifting by 0 in JavaScript. */
-const maskedWord = (word: number, bits: number) => (bits === 0 ? 0 : (word & (-1 << (32 - bits))) >>> 0)
+/** The first bits of a word. Shifting by 32 is shifting by 0 in JavaScript. */
+export const maskedWord = (word: number, bits: number): number => (bits === 0 ? 0 : (word & (-1 << (32 - bits))) >>> 0)
 
 /** The addresses of a network, or of networks one inside the other. */
 interface Range {

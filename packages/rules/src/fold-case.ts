@@ -14,10 +14,16 @@ const exceptions: ReadonlyMap<string, string> = new Map([
 ])
 
 const notAscii = /\P{ASCII}/u
+/** What of a text may change. */
+const changing = /[A-Z]+|\P{ASCII}+/gu
 
 /** Two texts are equal ignoring case when their folded forms are equal. Folding keeps the length. */
 export function foldCase(text: string): string {
   if (!notAscii.test(text)) return text.toLowerCase()
+  return text.replace(changing, part => (part < '\x80' ? part.toLowerCase() : foldCharacters(part)))
+}
+
+function foldCharacters(text: string): string {
   let folded = ''
   for (const character of text) folded += String.fromCodePoint(foldCode(character.codePointAt(0) as number))
   return folded

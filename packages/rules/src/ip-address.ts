@@ -10,8 +10,8 @@ export function parseAddress(text: string): Address | undefined {
   return word === undefined ? undefined : [word]
 }
 
-/** Character by character: this runs for every alert that a `cidr` clause is asked of. */
-function parseV4(text: string): number | undefined {
+/** Character by character: this runs for every alert that `cidr` clauses are about. */
+export function parseV4(text: string): number | undefined {
   let word = 0
   let octet = 0
   let digits = 0

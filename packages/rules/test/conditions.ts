@@ -74,6 +74,11 @@ const patterns = fc.constantFrom(
   'a|ab|abc',
   '\\x{1F600}',
   'ſ|ß',
+  '(?i)K',
+  '(?i)[^s]|ẞ.*',
+  '(?i).*b.*',
+  '(?s)a.*',
+  'a\\tb?',
 )
 const bound = fc.constantFrom(-1, 0, 1, 9, 9.5, 10, 11, 1e3)
 const networks = fc.constantFrom(

@@ -84,9 +84,17 @@ const pieceAsks: readonly Ask[] = [
   (draw, { pieces }) => ['endsWith', oneOf(draw, pieces)],
   (draw, { pieces }) => ['matches', `.*${oneOf(draw, pieces)}.*`],
   (draw, { pieces }) => ['matches', `(${oneOf(draw, pieces)}|${oneOf(draw, pieces)}).?`],
+  (draw, { pieces }) => ['matches', `(?i)${oneOf(draw, pieces).toUpperCase()}.*`],
+  (draw, { pieces }) => ['matches', `(?is).*${oneOf(draw, pieces)}`],
+  (draw, { pieces }) => ['matches', `(?i).*${oneOf(draw, pieces).toUpperCase()}.*`],
   (draw, { pieces }) => ['wildcard', `${oneOf(draw, pieces)}*${oneOf(draw, pieces)}*`],
   (draw, { pieces }) => ['wildcard', `*${oneOf(draw, pieces)}*${oneOf(draw, pieces)}`],
   (draw, { pieces }) => ['someValue:startsWith', [oneOf(draw, pieces), oneOf(draw, pieces)]],
+]
+/** There is nothing to look up for these. */
+const unreadAsks: readonly Ask[] = [
+  draw => ['matches', `[ak${draw(3)}]+`],
+  (draw, { words }) => ['swap:startsWith', oneOf(draw, words)],
 ]
 const textOrderAsks: readonly Ask[] = [(draw, { pieces }) => [oneOf(draw, orders), oneOf(draw, pieces)]]
 const numberAsks: readonly Ask[] = [
@@ -99,11 +107,15 @@ const numberAsks: readonly Ask[] = [
   (draw, { numbers }) => [`not:${oneOf(draw, orders)}`, oneOf(draw, numbers)],
   (draw, { numbers }) => ['not:between', [oneOf(draw, numbers), oneOf(draw, numbers)]],
 ]
+const listOrderAsks: readonly Ask[] = [(draw, { numbers }) => [oneOf(draw, orders), [oneOf(draw, numbers)]]]
 const addressAsks: readonly Ask[] = [
   (draw, { networks }) => ['cidr', oneOf(draw, networks)],
   (draw, { networks }) => ['cidr', [oneOf(draw, networks), oneOf(draw, networks)]],
 ]
-const elementAsks: readonly Ask[] = [(draw, { elements }) => ['element', oneOf(draw, elements)]]
+const elementAsks: readonly Ask[] = [
+  (draw, { elements }) => ['element', oneOf(draw, elements)],
+  (draw, { elements }) => ['not:element', { not: oneOf(draw, elements) }],
+]
 
 const ofMembers = (asks: readonly Ask[]): readonly Ask[] =>
   ['someFact', 'everyFact'].map(walk => (draw, vocabulary) => {
@@ -113,16 +125,24 @@ const ofMembers = (asks: readonly Ask[]): readonly Ask[] =>
 
 const listAsks: readonly Ask[] = [
   (draw, { words }) => ['contains', oneOf(draw, words)],
+  (draw, { words }) => ['doesNotContain', oneOf(draw, words)],
+  (draw, { words }) => ['everyFact:notEqual', oneOf(draw, words)],
   (draw, { words }) => ['everyValue:contains', [oneOf(draw, words), oneOf(draw, words)]],
   ...ofMembers(wordAsks),
   ...ofMembers(pieceAsks),
 ]
 
+const listsAsks: readonly Ask[] = [
+  (draw, { words }) => ['someFact:contains', oneOf(draw, words)],
+  (draw, { words }) => ['someFact:not:doesNotContain', oneOf(draw, words)],
+]
+
 const findText: Find = (draw, { words }) => {
   const word = oneOf(draw, words)
   const middle = word.length >> 1
-  const texts = [word, `b${word}`, `${word}a`, word.slice(1), word.slice(0, -1), `${oneOf(draw, words)}${word}`]
-  return oneOf(draw, [...texts, word.toUpperCase(), `${word.slice(0, middle)}1${word.slice(middle)}`])
+  const texts = [word, `k${word}`, `${word}a`, word.slice(1), word.slice(0, -1), `${oneOf(draw, words)}${word}`]
+  const inOtherCase = [word.toUpperCase(), word.replace('k', '\u212a').replace('é', 'É')]
+  return oneOf(draw, [...texts, ...inOtherCase, `${word.slice(0, middle)}1${word.slice(middle)}`])
 }
 
 const findNumber: Find = (draw, { numbers }) => {
@@ -156,6 +176,9 @@ export const places: readonly Place[] = [
   { path: 'address', asks: addressAsks, find: findAddress },
   { path: 'ordered', asks: textOrderAsks, find: findText },
   { path: 'texts', asks: listAsks, find: listOf(findText) },
+  { path: 'unread', asks: unreadAsks, find: findText },
+  { path: 'listOrder', asks: listOrderAsks, find: findNumber },
+  { path: 'lists', asks: listsAsks, find: listOf(listOf(findText)) },
   { path: 'numbers', asks: ofMembers(numberAsks), find: listOf(findNumber) },
   { path: 'ordereds', asks: ofMembers(textOrderAsks), find: listOf(findText) },
   { path: 'addresses', asks: ofMembers(addressAsks), find: listOf(findAddress) },

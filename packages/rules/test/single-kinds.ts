@@ -28,6 +28,15 @@ export const singleKinds: Readonly<Record<string, SingleKind>> = {
     ...with_(number => (number % 20) * 10 + 5),
   },
   'not:notIn': { ...only('not:notIn', number => [host(number)]), ...isHost },
+  'not of not:startsWith': { rule: number => ({ not: clause('not:startsWith', `host-${number}.`) }), ...isHost },
+  'not of not:lessThan': {
+    rule: number => ({ not: clause('not:lessThan', -number * 10) }),
+    ...with_(number => -(number % 20) * 10 - 5),
+  },
+  'not of everyValue:notEqual': {
+    rule: number => ({ not: clause('everyValue:notEqual', [host(number), 'x']) }),
+    ...isHost,
+  },
   any: { rule: number => ({ any: [clause('equal', host(number)), clause('endsWith', `-${number}`)] }), ...isHost },
   greaterThan: { ...only('greaterThan', number => number * 10), ...with_(number => (number % 20) * 10 + 5) },
   lessThanInclusive: {
@@ -52,6 +61,17 @@ export const singleKinds: Readonly<Record<string, SingleKind>> = {
   matches: { ...only('matches', number => `host-${number}\\.[a-z]+`), ...isHost },
   'matches in the middle': { ...only('matches', number => `.*-${number}\\..*`), ...isHost },
   'matches alternatives': { ...only('matches', number => `(host|node)-${number}\\..*|x`), ...isHost },
+  'matches in any case': { ...only('matches', number => `(?i)HOST-${number}\\.[a-z]+`), ...isHost },
+  'matches in any case, in the middle': { ...only('matches', number => `(?i).*-${number}\\.EX.*`), ...isHost },
+  'matches across lines': { ...only('matches', number => `(?s)host-${number}\\..*`), ...isHost },
+  'matches with escapes': {
+    ...only('matches', number => `host\\t-${number}\\x2e\\w+]`),
+    ...with_(number => `host\t-${number}.example]`),
+  },
+  'someFact:matches in any case': {
+    ...only('someFact:matches', number => `(?i)HOST-${number}\\..*`),
+    ...with_(number => ['a', host(number)]),
+  },
   equalsIgnoreCase: { ...only('equalsIgnoreCase', number => host(number).toUpperCase()), ...isHost },
   cidr: { ...only('cidr', number => `${address(number)}/24`), ...with_(number => address(number).replace(/0$/, '7')) },
   'cidr of IPv6': {
@@ -68,6 +88,35 @@ export const singleKinds: Readonly<Record<string, SingleKind>> = {
   'everyValue:contains': {
     ...only('everyValue:contains', number => [host(number), 'a']),
     ...with_(n => ['a', host(n)]),
+  },
+  'not:doesNotContain': { ...only('not:doesNotContain', host), ...with_(number => ['a', host(number)]) },
+  'not of doesNotContain': {
+    rule: number => ({ not: clause('doesNotContain', host(number)) }),
+    ...with_(number => ['a', host(number)]),
+  },
+  'not of not:someFact:equal': {
+    rule: number => ({ not: clause('not:someFact:equal', host(number)) }),
+    ...with_(number => ['a', host(number)]),
+  },
+  'not:everyFact:notEqual': { ...only('not:everyFact:notEqual', host), ...with_(number => ['a', host(number)]) },
+  'someFact:contains': { ...only('someFact:contains', host), ...with_(number => ['a', ['b', host(number)]]) },
+  'swap:startsWith': { ...only('swap:startsWith', number => `${host(number)}.org`), ...isHost },
+  'swap:endsWith': { ...only('swap:endsWith', number => `https://${host(number)}`), ...isHost },
+  'doesNotContain, of fields of their own': {
+    rule: number => ({ all: [clause('doesNotContain', 'x', `$.field${number}`)] }),
+    alert: number => ({ context: { [`field${number}`]: ['a'] } }),
+  },
+  'doesNotContain, of what is no list': {
+    rule: number => ({ any: [clause('doesNotContain', host(number)), clause('equal', host(number))] }),
+    ...isHost,
+  },
+  'matches without text, of fields of their own': {
+    rule: number => ({ all: [clause('matches', '[a-z]+', `$.field${number}`)] }),
+    alert: number => ({ context: { [`field${number}`]: 'a' } }),
+  },
+  'compared with a list, in fields of their own': {
+    rule: number => ({ all: [clause('lessThan', [number], `$.field${number}`)] }),
+    alert: number => ({ context: { [`field${number}`]: -1 } }),
   },
   exists: {
     rule: number => ({ all: [clause('exists', true, `$.field${number}`)] }),
@@ -88,6 +137,16 @@ export const singleKinds: Readonly<Record<string, SingleKind>> = {
       { name: 'a', used: 99 },
       { name: host(number), used: 95 },
     ]),
+  },
+  'element in any case': {
+    ...only('element', number => ({ all: [{ field: 'name', operator: 'matches', value: `(?i)HOST-${number}\\..*` }] })),
+    ...with_(number => [{ name: 'a' }, { name: host(number) }]),
+  },
+  'not of an element that is not': {
+    rule: number => ({
+      not: clause('element', { not: { field: 'name', operator: 'equal', value: host(number) } }),
+    }),
+    ...with_(number => [{ name: host(number) }, { name: host(number) }]),
   },
   'element in an element': {
     ...only('element', number => ({

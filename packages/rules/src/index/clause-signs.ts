@@ -1,6 +1,7 @@
 import type { Decorator } from '../decorators.ts'
-import { splitOperator } from '../operators.ts'
+import { type Asked, splitOperator } from '../operators.ts'
 import { boundsOf } from '../own-operators.ts'
+import { askedSign, throwsAt } from './asked-signs.ts'
 import type { Clauses } from './clauses.ts'
 import { forEachSign } from './cover.ts'
 import { expressionSigns } from './expression-signs.ts'
@@ -35,19 +36,27 @@ function signsOfClause(clauses: Clauses, clause: number): Signs {
   const field = clauses.field(clause)
   const value = clauses.value(clause)
   const isNegated = clauses.isNegated(clause)
-  const asked = new Sign(field, false, shows.asked, clause)
-  const { decorators, base } = splitOperator(clauses.operator(clause)) as NonNullable<ReturnType<typeof splitOperator>>
-  if (base === 'element' && decorators.length === 0 && !isNegated) return new Sign(field, false, shows.element, clause)
+  const asked = splitOperator(clauses.operator(clause)) as Asked
+  const { decorators, base } = asked
+  if (clauses.inner(clause) !== 0) {
+    const element = new Sign(field, false, shows.element, clause)
+    return isNegated ? anySign([new Sign(field, false, shows.noElements, undefined), element]) : element
+  }
   // A clause is false where the engine throws, and `not` of it true: no sign of the opposite need show then.
-  if (isNegated && decorators.length > 0) return asked
-  return signsOfQuestion({ field, ofMember: false, decorators, base, value, isNegated }) ?? asked
+  const throws = isNegated && decorators.length > 0 ? throwsAt(asked, value) : 'nothing'
+  if (throws === 'anything') return new Sign(field, false, shows.asked, clause)
+  const signs = signsOfQuestion({ field, ofMember: false, decorators, base, value, isNegated })
+  if (throws === 'nothing') return signs ?? new Sign(field, false, askedSign(asked, value, isNegated), clause)
+  if (signs === undefined) return new Sign(field, false, shows.asked, clause)
+  const ofMember = decorators.includes('someFact') || decorators.includes('everyFact')
+  return anySign([signs, new Sign(field, ofMember, shows.unordered, undefined)])
 }
 
 /** Undefined where there is nothing to go by. */
 function signsOfQuestion(question: Question): Signs | undefined {
   const [outermost, ...decorators] = question.decorators
   const inner = { ...question, decorators }
-  const { field, ofMember, isNegated, value } = question
+  const { ofMember, isNegated, value } = question
   switch (outermost) {
     case undefined:
       return signsOfOperator(question)
@@ -60,10 +69,18 @@ function signsOfQuestion(question: Question): Signs | undefined {
       if (!Array.isArray(value)) return isNegated ? undefined : noSign
       return signsOfValues(inner, value, (outermost === 'someValue') !== isNegated)
   }
-  if (isNegated || ofMember) return undefined
-  const ofMembers = signsOfQuestion({ ...inner, ofMember: true })
-  if (ofMembers === undefined || outermost === 'someFact') return ofMembers
-  return anySign([new Sign(field, false, shows.empty, undefined), ofMembers])
+  return ofMember ? undefined : signsOfMembers(inner, (outermost === 'someFact') !== isNegated)
+}
+
+/** What is no list has no member that is something, and not all of them either. */
+function signsOfMembers(question: Question, isAny: boolean): Signs | undefined {
+  const { field, isNegated } = question
+  const ofMembers = signsOfQuestion({ ...question, ofMember: true })
+  if (ofMembers === undefined) return undefined
+  const signs = [ofMembers]
+  if (isNegated) signs.push(new Sign(field, false, shows.noList, undefined))
+  if (!isAny) signs.push(new Sign(field, false, shows.empty, undefined))
+  return signs.length === 1 ? ofMembers : anySign(signs)
 }
 
 function signsOfValues(question: Question, values: readonly unknown[], isAny: boolean): Signs | undefined {
@@ -77,13 +94,21 @@ function signsOfValues(question: Question, values: readonly unknown[], isAny: bo
   return signs.length > 0 ? allSigns(signs) : undefined
 }
 
-/** Two operators mean the same or nearly so from the other side; the rest is asked. */
+/** A text has as many starts as characters. More are too much to be held by. */
+const mostStarts = 64
+
+/** Some operators mean the same or nearly so from the other side; the rest is asked. */
 function signsOfSwapped(question: Question): Signs | undefined {
-  const { base, decorators, value } = question
+  const { field, ofMember, base, decorators, value, isNegated } = question
   if (decorators.length > 0) return undefined
-  if (base === 'equal' || base === 'notEqual') return signsOfOperator(question)
+  if (base === 'equal' || base === 'notEqual' || base === 'equalsIgnoreCase') return signsOfOperator(question)
   if (base === 'contains' && Array.isArray(value)) return signsOfOperator({ ...question, base: 'in' })
-  return undefined
+  if (isNegated || (base !== 'startsWith' && base !== 'endsWith')) return undefined
+  if (typeof value !== 'string' || value.length > mostStarts) return undefined
+  const starts = Array.from({ length: value.length + 1 }, (_, size) =>
+    base === 'startsWith' ? value.slice(0, size) : value.slice(value.length - size),
+  )
+  return equalSigns(field, ofMember, starts)
 }
 
 function signsOfOperator(question: Question): Signs | undefined {
@@ -97,7 +122,7 @@ function signsOfPlain({ field, ofMember, base, value }: Question): Signs | undef
     case 'in':
       return Array.isArray(value) ? equalSigns(field, ofMember, value) : undefined
     case 'contains':
-      return ofMember ? undefined : equalSign(field, true, value)
+      return containsSign(field, ofMember, value)
     case 'lessThan':
     case 'lessThanInclusive':
     case 'greaterThan':
@@ -143,6 +168,10 @@ function signsOfOpposite({ field, ofMember, base, value }: Question): Signs | un
       return equalSign(field, ofMember, value)
     case 'notIn':
       return Array.isArray(value) ? equalSigns(field, ofMember, value) : undefined
+    case 'doesNotContain': {
+      const contains = containsSign(field, ofMember, value)
+      return contains && anySign([contains, new Sign(field, ofMember, shows.noList, undefined)])
+    }
     case 'lessThan':
     case 'lessThanInclusive':
     case 'greaterThan':
@@ -165,6 +194,11 @@ function equalSign(field: Field, ofMember: boolean, value: unknown): Signs | und
   if (value === undefined || (typeof value === 'object' && value !== null)) return undefined
   if (Number.isNaN(value)) return noSign
   return new Sign(field, ofMember, shows.equal, value)
+}
+
+function containsSign(field: Field, ofMember: boolean, value: unknown): Signs | undefined {
+  const equal = equalSign(field, true, value)
+  return ofMember && equal instanceof Sign ? new Sign(field, true, shows.listed, value) : equal
 }
 
 function equalSigns(field: Field, ofMember: boolean, values: readonly unknown[]): Signs | undefined {

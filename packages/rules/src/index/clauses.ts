@@ -18,6 +18,7 @@ export interface ClauseText {
   readonly isNegated: boolean
   /** What `element` asks of a member, where that is looked up instead of asked. */
   readonly inner: readonly NormalPart[] | undefined
+  readonly hash: number
 }
 
 // The columns of a clause. How it is asked comes first.
@@ -65,11 +66,11 @@ export class Clauses {
   }
 
   /** 0 if no rule has it. */
-  find(field: Field, text: ClauseText, hash: number): number {
-    return this.#table.find(hash, clause => this.#says(clause, field, text))
+  find(field: Field, text: ClauseText): number {
+    return this.#table.find(text.hash, clause => this.#says(clause, field, text))
   }
 
-  add(field: Field, { operator, value, isNegated }: ClauseText, hash: number): number {
+  add(field: Field, { operator, value, isNegated, hash }: ClauseText): number {
     const clause = this.#rows.take()
     const how = howToAsk(operator, value, isNegated)
     this.#set(clause, 0, how)
@@ -86,7 +87,7 @@ export class Clauses {
   delete(clause: number): void {
     const id = this.#get(clause, valueIdAt)
     if (id !== 0) this.field(clause).values.release(id)
-    if (this.partOf(clause) !== clause) this.#byPart.delete(spread(this.partOf(clause)))
+    if (this.partOf(clause) !== clause) this.#byPart.delete(this.partOf(clause))
     this.#table.delete(clause)
     this.#rows.release(clause)
     this.#values[clause] = undefined
@@ -105,7 +106,7 @@ export class Clauses {
   }
 
   clauseOf(part: number): number {
-    return part < isWhole ? part : this.#byPart.get(spread(part))
+    return part < isWhole ? part : this.#byPart.get(part)
   }
 
   partHolds(part: number): boolean {
@@ -131,7 +132,7 @@ export class Clauses {
     if (id > mostValues || field.number > mostFields) return
     const part = isWhole | (how === asking.equal ? 0 : isNot) | (field.number << valueIdBits) | id
     this.#set(clause, partAt, part)
-    this.#byPart.set(spread(part), clause)
+    this.#byPart.set(part, clause)
   }
 
   /** For when the numbers of alerts begin again. */
@@ -239,7 +240,7 @@ function compile(operator: string, value: unknown): Predicate {
 }
 
 /** Fields are told apart when chains are walked; that two fields share a chain is rare enough. */
-export function hashClause({ fact, steps, operator, value, isNegated }: ClauseText): number {
+export function hashClause({ fact, steps, operator, value, isNegated }: Omit<ClauseText, 'inner' | 'hash'>): number {
   let hash = extendHash(hashText(fact), isNegated ? 1 : 0)
   for (const name of steps) hash = extendHash(hash, hashText(name))
   return spread(extendHash(extendHash(hash, hashText(operator)), hashValue(value)))

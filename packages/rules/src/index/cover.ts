@@ -48,7 +48,7 @@ function coverOf(signs: Signs, choice: Choice): Cover | undefined {
     const cover = coverOf(inner, choice)
     if (cover === undefined || all.length + cover.signs.length > choice.most) return undefined
     cost += cover.cost
-    all.push(...cover.signs)
+    for (const sign of cover.signs) all.push(sign)
   }
   return { cost, signs: all }
 }
@@ -78,12 +78,16 @@ export function likelihood({ field, ofMember, shows: shown, low, high }: Sign): 
     case shows.equal:
       return Math.min(0.9, (ofMember ? 3 : 1) / (field.namedValues + 1))
     case shows.folded:
+    case shows.listed:
       return 1 / (field.namedValues + 1)
     case shows.range:
       return Number.isFinite(low) && Number.isFinite(high) ? 0.1 : 0.4
     case shows.prefix:
     case shows.suffix:
     case shows.gram:
+    case shows.foldedPrefix:
+    case shows.foldedSuffix:
+    case shows.foldedGram:
       return Math.max(0.002, 3 ** -low)
     case shows.network:
       return 0.05
@@ -93,12 +97,19 @@ export function likelihood({ field, ofMember, shows: shown, low, high }: Sign): 
     case shows.present:
       return 0.3
     case shows.absent:
+    case shows.noList:
+    case shows.noElements:
       return 0.7
     case shows.empty:
     case shows.unordered:
       return 0.3
     case shows.asked:
       return 2
+    // No less, since an alert that has the field asks each.
+    case shows.askedIfPresent:
+    case shows.askedIfList:
+    case shows.askedIfText:
+      return 1.5
     default:
       return 0.4
   }

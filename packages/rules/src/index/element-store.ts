@@ -6,7 +6,7 @@ import { signsOfPattern } from './pattern-signs.ts'
 import type { Patterns } from './patterns.ts'
 import { Search } from './search.ts'
 import { type Sign, shows } from './sign.ts'
-import type { Follower, SignStore } from './sign-store.ts'
+import { type Follower, isElement, type SignStore } from './sign-store.ts'
 
 /** Finds the clauses that a member of a list fulfils by an index of the same kind, over what they ask of the member. */
 export class ElementStore implements SignStore {
@@ -52,12 +52,16 @@ export class ElementStore implements SignStore {
     if (!Array.isArray(found)) return
     for (let at = 0; at < found.length; at++) {
       const member: unknown = found[at]
-      if (typeof member === 'object' && member !== null && !Array.isArray(member)) this.#visitMember(member, follower)
+      if (isElement(member)) this.#visitMember(member, follower)
     }
   }
 
   all(): Iterable<Bucket> {
     return Array.from(this.#elements.values(), ({ bucket }) => bucket)
+  }
+
+  clear(): void {
+    this.#node.clear()
   }
 
   #visitMember(member: object, follower: Follower): void {
@@ -66,9 +70,11 @@ export class ElementStore implements SignStore {
     // Only now, when nothing asks about this member any more: the way on may lead to members of the same list again.
     for (let at = 0; at < search.count; at++) {
       const { clause, bucket } = this.#elements.get(search.matched[at] as number) as { clause: number; bucket: Bucket }
-      this.#clauses.setHolds(clause)
+      // The opposite speaks of all members, and this is one.
+      if (!this.#clauses.isNegated(clause)) this.#clauses.setHolds(clause)
       follower.follow(bucket)
     }
+    search.end()
   }
 
   #inner(key: unknown): number {

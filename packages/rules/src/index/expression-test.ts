@@ -1,7 +1,7 @@
 import { keptExpressions, type MadeExpression } from '../kept-expressions.ts'
 import { limits } from '../language.ts'
 import type { Predicate } from '../operator.ts'
-import { hasPieces, literalPieces } from './literal-pieces.ts'
+import { hasPieces, type LiteralPieces, literalPieces } from './literal-pieces.ts'
 import { SimpleExpression } from './simple-expression.ts'
 
 /**
@@ -16,19 +16,19 @@ export function expressionTest(pattern: unknown, matches: Predicate): Predicate 
 
 class WithoutRE2 implements MadeExpression<boolean | undefined> {
   readonly bytes: number
-  readonly #ways: (readonly string[])[] | undefined
+  readonly #literal: LiteralPieces | undefined
   readonly #simple: SimpleExpression | undefined
 
   constructor(pattern: string) {
-    this.#ways = literalPieces(pattern)
+    this.#literal = literalPieces(pattern)
     this.#simple = SimpleExpression.read(pattern)
-    const pieces = this.#ways?.reduce((sum, { length }) => sum + length, 0) ?? 0
+    const pieces = this.#literal?.ways.reduce((sum, { length }) => sum + length, 0) ?? 0
     this.bytes = 500 + 50 * pieces + (this.#simple?.bytes ?? 0)
   }
 
   /** Undefined if RE2 must be asked. */
   matches(text: string): boolean | undefined {
-    if (this.#ways !== undefined && !this.#ways.some(pieces => hasPieces(text, pieces))) return false
+    if (this.#literal !== undefined && !hasPieces(text, this.#literal)) return false
     return this.#simple?.matches(text)
   }
 }

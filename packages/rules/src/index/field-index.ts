@@ -1,6 +1,7 @@
 import type { Bucket } from './buckets.ts'
 import { ElementStore } from './element-store.ts'
 import type { Field } from './field.ts'
+import { FoldingStore, ListedStore } from './inner-store.ts'
 import { NetworkStore } from './network-store.ts'
 import { RangeStore } from './range-store.ts'
 import type { Search } from './search.ts'
@@ -11,7 +12,9 @@ import { EdgeStore, FoldedStore, GramStore } from './text-stores.ts'
 
 const none: readonly SignStore[] = []
 
-const showAbsence: ReadonlySet<number> = new Set([shows.absent, shows.unordered, shows.asked])
+const showAbsence: ReadonlySet<number> = new Set([
+  ...[shows.absent, shows.unordered, shows.asked, shows.noList, shows.noElements],
+])
 
 /** What a node holds for the signs of one field. */
 export class FieldIndex {
@@ -125,6 +128,12 @@ function storeFor(shown: number, field: Field): SignStore {
       return new EdgeStore(shown)
     case shows.gram:
       return new GramStore(shown)
+    case shows.foldedPrefix:
+      return new FoldingStore(shown, new EdgeStore(shows.prefix))
+    case shows.foldedSuffix:
+      return new FoldingStore(shown, new EdgeStore(shows.suffix))
+    case shows.foldedGram:
+      return new FoldingStore(shown, new GramStore(shows.gram))
     case shows.network:
       return new NetworkStore()
     case shows.textFrom:
@@ -132,8 +141,13 @@ function storeFor(shown: number, field: Field): SignStore {
       return new TextBoundStore(shown)
     case shows.element:
       return new ElementStore(field)
+    case shows.listed:
+      return new ListedStore(shown, new EqualStore(field.values))
     case shows.asked:
-      return new AskedStore(field.scope.patterns.clauses)
+    case shows.askedIfPresent:
+    case shows.askedIfList:
+    case shows.askedIfText:
+      return new AskedStore(shown, field.scope.patterns.clauses)
     default:
       return new SingleStore(shown)
   }

@@ -1,8 +1,27 @@
-/** Hashes are 32-bit integers: those are kept in place, where larger numbers are objects. */
-export const hashStart = 0x811c9dc5 | 0
+/**
+ * What hashes begin with and are multiplied by is drawn in each process: of hashes that anybody can compute, texts with
+ * the same one can be written down as well, and thousands of those make each rule that is added walk past all others.
+ */
+const [drawnStart, drawnFactor, drawnBase] = crypto.getRandomValues(new Int32Array(3)) as unknown as [
+  number,
+  number,
+  number,
+]
 
-/** One more number into a hash (FNV-1a on 16 bits at a time). */
-export const extendHash = (hash: number, part: number): number => Math.imul(hash ^ part, 0x01000193)
+/** As random, and such that its powers take all the ways that they can. */
+const factorFrom = (drawn: number) => (drawn & ~7) | 3
+
+/** Hashes are 32-bit integers: those are kept in place, where larger numbers are objects. */
+export const hashStart = drawnStart
+const factor = factorFrom(drawnFactor)
+/** For hashes that roll. */
+export const rollBase = factorFrom(drawnBase)
+
+/** One more number into a hash. Every bit moves others at each step, so that no two ways come together whatever is drawn. */
+export function extendHash(hash: number, part: number): number {
+  const bits = Math.imul(hash ^ part, factor)
+  return bits ^ (bits >>> 15)
+}
 
 /** Every bit of the input moves the low bits, by which tables are entered. */
 export function spread(hash: number): number {
@@ -16,13 +35,22 @@ export function hashText(text: string): number {
   return spread(hash)
 }
 
-/** Of a value as JSON has it. What is the same gets the same hash, and 0 the one of -0. */
+const double = new Float64Array(1)
+const halves = new Int32Array(double.buffer)
+
+function hashNumber(number: number): number {
+  // Of -0 the sum is 0.
+  double[0] = number + 0
+  return spread(extendHash(extendHash(hashStart, halves[0] as number), halves[1] as number))
+}
+
+/**
+ * Of a value as JSON has it. What is the same gets the same hash, but for objects with their members in another order:
+ * those are then taken for two, which costs nothing but being kept twice.
+ */
 export function hashValue(value: unknown): number {
   if (typeof value === 'string') return hashText(value)
-  if (typeof value === 'number') {
-    if (value === (value | 0)) return spread(value | 0)
-    return spread(extendHash(Math.floor(value / 2 ** 32) | 0, Math.floor((value % 1) * 2 ** 30) ^ (value | 0)))
-  }
+  if (typeof value === 'number') return hashNumber(value)
   return hashText(JSON.stringify(value) ?? '')
 }
 
@@ -35,4 +63,10 @@ export function isSameValue(one: unknown, other: unknown): boolean {
   if (names.length !== Object.keys(other).length) return false
   const memberOf = (value: object, name: string) => (value as Record<string, unknown>)[name]
   return names.every(name => Object.hasOwn(other, name) && isSameValue(memberOf(one, name), memberOf(other, name)))
+}
+
+export function copyOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copyOf)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copyOf(member)]))
 }

@@ -9,27 +9,26 @@ const smallest = 4
 const sampledWords = 2 ** 11
 
 /**
- * What is held for pieces of texts, by their hash. A text has as many pieces as characters, and hardly any of them is
- * asked for: a bit each in a small table answers for nearly all of them in 1 ns, where the map takes 10 to 20.
+ * What is held for pieces of texts, by their size and hash. A text has as many pieces as characters, and hardly any of
+ * them is asked for: a bit each in a small table answers for nearly all of them in 1 ns, where the map takes 10 to 20.
  */
 export class HashedTexts {
-  readonly #held = new NumberMap()
+  /** For each of the sizes. Pieces of two sizes may have one hash, and signs of them are two. */
+  readonly #held: NumberMap[] = []
   #filter = new Int32Array(smallest)
-  /**
-   * The sizes that were ever asked for, ascending. None is taken back: two texts may come to share a hash, so that it
-   * does not tell of which size it was.
-   */
-  sizes: readonly number[] = []
+  /** The sizes that are asked for, ascending. */
+  readonly sizes: number[] = []
+  /** For each of the sizes, a bit for each of the edge marks. */
+  readonly marks: number[] = []
   /** A bit for each size, those that differ by 32 sharing one. */
   #sizeBits = 0
-  /** For each of the sizes, a bit for each of the edge marks. */
-  marks: readonly number[] = []
+  #count = 0
 
-  get size(): number {
-    return this.#held.size
+  get isEmpty(): boolean {
+    return this.#count === 0
   }
 
-  /** False if no text of this size was ever asked for. */
+  /** False if no text of this size is asked for. */
   mayHaveSize(size: number): boolean {
     return (this.#sizeBits & (1 << size)) !== 0
   }
@@ -40,37 +39,62 @@ export class HashedTexts {
     return ((this.#filter[(sample >>> 5) & (this.#filter.length - 1)] as number) & (1 << sample)) !== 0
   }
 
-  get(hash: number): Bucket {
-    const word = this.#filter[(hash >>> 5) & (this.#filter.length - 1)] as number
-    return (word & (1 << hash)) === 0 ? 0 : this.#held.get(hash)
+  get(hash: number, size: number): Bucket {
+    return this.#mayHave(hash) ? (this.#held[this.sizes.indexOf(size)]?.get(hash) ?? 0) : 0
+  }
+
+  /** The same for the size in this place among the sizes. */
+  getAt(index: number, hash: number): Bucket {
+    return this.#mayHave(hash) ? (this.#held[index] as NumberMap).get(hash) : 0
   }
 
   set(hash: number, size: number, bucket: Bucket): void {
-    this.#held.set(hash, bucket)
-    this.#sizeBits |= 1 << size
-    this.#addSize(size)
-    const index = this.sizes.indexOf(size)
-    this.marks = this.marks.with(index, (this.marks[index] as number) | (1 << edgeMark(hash)))
-    if (this.#held.size * bitsPerHash > this.#filter.length * 32) this.#rebuild()
+    const index = this.#open(size)
+    const held = this.#held[index] as NumberMap
+    const before = held.size
+    held.set(hash, bucket)
+    if (held.size === before) return
+    this.#count++
+    this.marks[index] = (this.marks[index] as number) | (1 << edgeMark(hash))
+    if (this.#count * bitsPerHash > this.#filter.length * 32) this.#rebuild()
     else this.#mark(hash)
   }
 
-  delete(hash: number): void {
-    this.#held.delete(hash)
+  delete(hash: number, size: number): void {
+    const index = this.sizes.indexOf(size)
+    const held = this.#held[index]
+    const before = held?.size ?? 0
+    held?.delete(hash)
+    if (held === undefined || held.size === before) return
+    this.#count--
+    if (held.size === 0) this.#close(index)
     // A bit may stand for several hashes, so it stays until there are few enough for a smaller table.
-    if (this.#filter.length > smallest && this.#held.size * bitsPerHash < this.#filter.length * 8) this.#rebuild()
+    if (this.#filter.length > smallest && this.#count * bitsPerHash < this.#filter.length * 8) this.#rebuild()
   }
 
   all(): Iterable<Bucket> {
-    return this.#held.buckets()
+    return this.#held.flatMap(held => held.buckets())
   }
 
-  #addSize(size: number): void {
-    if (this.sizes.includes(size)) return
-    const larger = this.sizes.findIndex(one => one > size)
-    const index = larger === -1 ? this.sizes.length : larger
-    this.sizes = this.sizes.toSpliced(index, 0, size)
-    this.marks = this.marks.toSpliced(index, 0, 0)
+  #open(size: number): number {
+    const { sizes } = this
+    let index = 0
+    while (index < sizes.length && (sizes[index] as number) < size) index++
+    if (sizes[index] === size) return index
+    sizes.splice(index, 0, size)
+    this.marks.splice(index, 0, 0)
+    this.#held.splice(index, 0, new NumberMap())
+    this.#sizeBits |= 1 << size
+    return index
+  }
+
+  #close(index: number): void {
+    for (const list of [this.sizes, this.marks, this.#held]) list.splice(index, 1)
+    this.#sizeBits = this.sizes.reduce((bits, size) => bits | (1 << size), 0)
+  }
+
+  #mayHave(hash: number): boolean {
+    return ((this.#filter[(hash >>> 5) & (this.#filter.length - 1)] as number) & (1 << hash)) !== 0
   }
 
   #mark(hash: number): void {
@@ -80,8 +104,8 @@ export class HashedTexts {
 
   #rebuild(): void {
     let length = smallest
-    while (length * 32 < this.#held.size * bitsPerHash * 2) length *= 2
+    while (length * 32 < this.#count * bitsPerHash * 2) length *= 2
     this.#filter = new Int32Array(length)
-    for (const hash of this.#held.keys()) this.#mark(hash)
+    for (const held of this.#held) for (const hash of held.keys()) this.#mark(hash)
   }
 }

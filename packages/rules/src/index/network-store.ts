@@ -1,14 +1,10 @@
 import type { Bucket } from './buckets.ts'
-import { hashText, spread } from './hash.ts'
-import { addressesIn, maskWord, networkKey, v4In } from './network-signs.ts'
+import { addressesIn, networkKey, networkKeyV4, v4In } from './network-signs.ts'
 import { NumberMap } from './number-map.ts'
 import { type Sign, shows } from './sign.ts'
 import type { Follower, SignStore } from './sign-store.ts'
 
-/** Prefixes of the same length that are numbers never share a hash. */
-const hashOf = (key: unknown) => (typeof key === 'number' ? spread(key) : hashText(key as string))
-
-/** The networks with a prefix of one length. Prefixes that are numbers are of IPv4, those that are texts of IPv6. */
+/** The networks with a prefix of one length. */
 interface Networks {
   readonly length: number
   readonly held: NumberMap
@@ -24,7 +20,7 @@ export class NetworkStore implements SignStore {
   }
 
   get({ key, low }: Sign): Bucket {
-    return this.#byLength.find(one => one.length === low)?.held.get(hashOf(key)) ?? 0
+    return this.#byLength.find(one => one.length === low)?.held.get(key as number) ?? 0
   }
 
   set({ key, low }: Sign, held: Bucket): void {
@@ -33,13 +29,13 @@ export class NetworkStore implements SignStore {
       networks = { length: low, held: new NumberMap() }
       this.#byLength.push(networks)
     }
-    networks.held.set(hashOf(key), held)
+    networks.held.set(key as number, held)
   }
 
   delete({ key, low }: Sign): void {
     const at = this.#byLength.findIndex(one => one.length === low)
     const held = this.#byLength[at]?.held
-    held?.delete(hashOf(key))
+    held?.delete(key as number)
     if (held?.size === 0) this.#byLength.splice(at, 1)
   }
 
@@ -53,8 +49,7 @@ export class NetworkStore implements SignStore {
   #visitParsed(found: string, follower: Follower): void {
     for (const address of addressesIn(found)) {
       if (address.length === 1) this.#visitV4(address[0] as number, follower)
-      else
-        for (const { length, held } of this.#byLength) follow(held.get(hashOf(networkKey(address, length))), follower)
+      else for (const { length, held } of this.#byLength) follow(held.get(networkKey(address, length)), follower)
     }
   }
 
@@ -65,7 +60,7 @@ export class NetworkStore implements SignStore {
   #visitV4(word: number, follower: Follower): void {
     for (let at = 0; at < this.#byLength.length; at++) {
       const { length, held } = this.#byLength[at] as Networks
-      if (length <= 32) follow(held.get(spread(maskWord(word, length))), follower)
+      if (length <= 32) follow(held.get(networkKeyV4(word, length)), follower)
     }
   }
 }

@@ -2,6 +2,7 @@ import type { Buckets } from './buckets.ts'
 import { cheapestCover, forEachSign, likelihood, withoutRepeats } from './cover.ts'
 import { FieldIndex } from './field-index.ts'
 import { FieldSet } from './field-set.ts'
+import { RestList } from './rest-list.ts'
 import type { Search } from './search.ts'
 import { isKnown, type Sign, type Signs, shows, type Trail } from './sign.ts'
 
@@ -16,7 +17,7 @@ export class Node {
   readonly buckets: Buckets
   readonly #fields = new FieldSet()
   /** Patterns without a sign, or without one that the way here has not followed yet. */
-  readonly #rest: number[] = []
+  readonly #rest = new RestList()
   size = 0
 
   constructor(buckets: Buckets) {
@@ -24,20 +25,19 @@ export class Node {
   }
 
   add(pattern: number, signs: Signs, trail?: Trail): void {
-    this.size++
     const cover = cheapestCover(signs, trail, sign => this.#costOf(sign))
-    if (cover === undefined) {
-      this.#rest.push(pattern)
-      return
-    }
-    const found = withoutRepeats(cover.signs)
+    const found = withoutRepeats(cover?.signs ?? [])
+    // What never holds need not be found.
+    if (cover !== undefined && found.length === 0) return
+    this.size++
+    if (cover === undefined) this.#rest.add(pattern)
     const places = (trail?.places ?? 1) * found.length
     for (const sign of found) this.#hold(pattern, signs, { sign, places, before: trail })
   }
 
   /** Looks behind every sign that the pattern has: which of them it is held for depends on what was known then. */
   remove(pattern: number, signs: Signs, trail?: Trail): void {
-    let isFound = removeFrom(this.#rest, pattern)
+    let isFound = this.#rest.delete(pattern)
     if (!isFound && !this.#fields.isEmpty) {
       forEachSign(signs, sign => {
         if (!isKnown(sign, trail) && this.#release(pattern, signs, sign, trail)) isFound = true
@@ -48,7 +48,7 @@ export class Node {
 
   visit(search: Search): void {
     this.#fields.visit(search)
-    const rest = this.#rest
+    const rest = this.#rest.patterns
     for (let at = 0; at < rest.length; at++) search.consider(rest[at] as number)
   }
 
@@ -57,7 +57,7 @@ export class Node {
   }
 
   collect(into: Set<number>): void {
-    for (const pattern of this.#rest) into.add(pattern)
+    for (const pattern of this.#rest.patterns) into.add(pattern)
     for (const field of this.#fields.all()) for (const bucket of field.buckets()) this.buckets.collect(bucket, into)
   }
 
@@ -114,13 +114,4 @@ export class Node {
 function openingCost(sign: Sign): number {
   if (sign.shows === shows.equal) return 0.1
   return sign.shows === shows.gram ? 0.3 : 0.15
-}
-
-function removeFrom(list: number[], pattern: number): boolean {
-  const at = list.indexOf(pattern)
-  if (at === -1) return false
-  // The order tells nothing, so the last takes the place.
-  const last = list.pop() as number
-  if (last !== pattern) list[at] = last
-  return true
 }

@@ -2,7 +2,9 @@ import { groupOf } from '../group.ts'
 import type { Condition, ElementClause, ElementCondition, Place, Clause as WrittenClause } from '../language.ts'
 import { splitOperator } from '../operators.ts'
 import { parsePath } from '../path.ts'
-import type { ClauseText } from './clauses.ts'
+import { throwsAt } from './asked-signs.ts'
+import { type ClauseText, hashClause } from './clauses.ts'
+import { copyOf } from './hash.ts'
 
 /** A condition without `not`: that stands in the clauses. */
 export type NormalPart = ClauseText | NormalGroup
@@ -39,7 +41,7 @@ function group(isAny: boolean, normal: readonly NormalPart[]): NormalPart {
   const parts: NormalPart[] = []
   for (const part of normal) {
     // All in all and any in any are one; so are those of a single part.
-    if (isGroup(part) && part.isAny === isAny) parts.push(...part.parts)
+    if (isGroup(part) && part.isAny === isAny) for (const inner of part.parts) parts.push(inner)
     else parts.push(part)
   }
   return parts.length === 1 ? (parts[0] as NormalPart) : { isAny, parts }
@@ -55,22 +57,40 @@ const opposites: ReadonlyMap<string, string> = new Map([
 
 function clause(node: WrittenClause | ElementClause, place: Place, isNegated: boolean): ClauseText {
   const { operator, value } = node
+  const asked = splitOperator(operator)
   // The other one has no effect.
   const fact = (node as Record<Place, string> & Node)[place]
   const parsed = parsePath(node.path ?? '$')
-  if (splitOperator(operator) === undefined || 'problem' in parsed) {
+  if (asked === undefined || 'problem' in parsed) {
     throw new Error(`not a validated clause: ${operator} ${node.path}`)
   }
+  if (asked.decorators[0] === 'not' && throwsAt(asked, value) === 'nothing') {
+    return clause({ ...node, operator: operator.slice('not:'.length) }, place, !isNegated)
+  }
   const { steps } = parsed
-  const inner = undefined
   const opposite = isNegated ? opposites.get(operator) : undefined
   // Neither of `in` and `notIn` holds of what is no list: the engine throws.
   if (opposite !== undefined && (operator === 'equal' || operator === 'notEqual' || Array.isArray(value))) {
-    return { fact, steps, operator: opposite, value, isNegated: false, inner }
+    return clauseText({ fact, steps, operator: opposite, value, isNegated: false })
   }
   if (isNegated && operator === 'exists' && typeof value === 'boolean') {
-    return { fact, steps, operator, value: !value, isNegated: false, inner }
+    return clauseText({ fact, steps, operator, value: !value, isNegated: false })
   }
-  if (operator !== 'element' || isNegated) return { fact, steps, operator, value, isNegated, inner }
-  return { fact, steps, operator, value, isNegated, inner: normalParts(value as ElementCondition, 'field') }
+  const inner = operator === 'element' ? innerOf(value as ElementCondition, isNegated) : undefined
+  return clauseText({ fact, steps, operator, value, isNegated }, inner)
+}
+
+/** With a value of its own: the rule's owner may go on changing it, or have a part of it in an alert as well. */
+function clauseText(said: Omit<ClauseText, 'inner' | 'hash'>, inner?: readonly NormalPart[]): ClauseText {
+  return { ...said, value: copyOf(said.value), inner, hash: hashClause(said) }
+}
+
+/**
+ * That no member is not something is that all are, and so is the first. Where the rest of conditions on members is
+ * turned round, nearly every member fulfils it, and there is nothing to look up.
+ */
+function innerOf(condition: ElementCondition, isNegated: boolean): readonly NormalPart[] | undefined {
+  if (!isNegated) return normalParts(condition, 'field')
+  const group = groupOf(condition)
+  return group?.name === 'not' ? normalParts(group.parts[0] as ElementCondition, 'field') : undefined
 }

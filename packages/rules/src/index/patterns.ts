@@ -1,5 +1,5 @@
 import { asking } from './asking.ts'
-import { Clauses, type ClauseText, hashClause } from './clauses.ts'
+import { Clauses, type ClauseText } from './clauses.ts'
 import { Scope } from './field.ts'
 import { extendHash, hashStart, spread } from './hash.ts'
 import { isGroup, type NormalPart } from './normal-form.ts'
@@ -147,14 +147,13 @@ export class Patterns {
   #clause(text: ClauseText): Part {
     const { clauses } = this
     const field = this.scope.field(text.fact, text.steps)
-    const hash = hashClause(text)
-    let clause = clauses.find(field, text, hash)
+    let clause = clauses.find(field, text)
     if (clause === 0) {
-      clause = clauses.add(field, text, hash)
+      clause = clauses.add(field, text)
       field.namedValues += namedValues(text.operator, text.value)
       if (text.inner !== undefined) {
         field.members ??= new Patterns()
-        clauses.setInner(clause, field.members.#add(field.members.#parts(text.inner), hash))
+        clauses.setInner(clause, field.members.#add(field.members.#parts(text.inner), text.hash))
       }
     } else this.scope.release(field)
     clauses.addUses(clause, 1)

@@ -1,10 +1,18 @@
-import type { CharacterSet, Program, Step } from './simple-expression.ts'
+import { foldCase } from '../fold-case.ts'
+import { type CharacterSet, readSet, setItem, setOf } from './character-set.ts'
+import { literalEscape, unescaped } from './literal-escape.ts'
+import type { Program, Step } from './simple-expression.ts'
 
 /** More steps than this are left to RE2, above all counted repeats, which are written out. */
 const mostSteps = 200
 
 /** The first step written is the last to be taken. */
 const theEnd = 0
+
+const literal = new RegExp(String.raw`[^\\.[(){^$|*+?]|${literalEscape}`, 'y')
+const set = new RegExp(String.raw`\[\^?(?![\^-])(?:${setItem})+\]`, 'y')
+/** Which of those there are makes no difference to whether the whole text matches, but for `i` and `s`. */
+const leadingFlags = /(?:\(\?[imsU]+\))*/y
 
 type Part =
   | { readonly is: 'text'; readonly text: string }
@@ -18,6 +26,10 @@ interface Sequence {
   readonly parts: readonly Part[]
 }
 
+/** What `.` stands for. */
+const ofLine = setOf(['\n'], true, false)
+const ofAll = setOf([], true, false)
+
 /** Undefined for an expression that is not simple. */
 export function readExpression(pattern: string): Program | undefined {
   // A character of two units may be half of one in a text; RE2 knows what to make of that.
@@ -29,25 +41,32 @@ export function readExpression(pattern: string): Program | undefined {
   const part = lead === undefined ? whole : { ...whole, parts: (whole as Sequence).parts.slice(1) }
   const steps: Step[] = [{ is: 'end' }]
   const start = write(part as Part, theEnd, steps)
-  return steps.length <= mostSteps ? { steps, start, lead } : undefined
+  return steps.length <= mostSteps ? { steps, start, lead, ignoresCase: reader.ignoresCase } : undefined
 }
 
-/** The text behind a `.*` with which the expression starts. */
-function leadOf(part: Part): string | undefined {
+/** What stands behind a `.*` with which the expression starts. */
+function leadOf(part: Part): Program['lead'] {
   const [first, second] = part.is === 'sequence' ? part.parts : []
   if (first?.is !== 'repeat' || second?.is !== 'text') return undefined
-  return first.part === anything && first.least === 0 && first.most === Number.POSITIVE_INFINITY
-    ? second.text
-    : undefined
+  if (first.part.is !== 'character' || first.least > 0 || first.most !== Number.POSITIVE_INFINITY) return undefined
+  const { set } = first.part
+  if (set !== ofLine && set !== ofAll) return undefined
+  return { text: second.text, isInFirstLine: set === ofLine }
 }
 
 /** Reads what it knows to mean here what it means in RE2; the rest makes everything undefined. */
 class Reader {
   readonly #pattern: string
+  /** Literal text and sets are folded, and so must be the text that is asked about. */
+  readonly ignoresCase: boolean
+  readonly #crossesLines: boolean
   #at = 0
 
   constructor(pattern: string) {
     this.#pattern = pattern
+    const flags = this.#take(leadingFlags) as string
+    this.ignoresCase = flags.includes('i')
+    this.#crossesLines = flags.includes('s')
   }
 
   get isAtEnd(): boolean {
@@ -81,16 +100,25 @@ class Reader {
   }
 
   #readPart(): Part | undefined {
-    const literal = this.#take(/[^\\.[\](){}^$|*+?]|\\[^a-zA-Z0-9]/y)
-    if (literal !== undefined) return { is: 'text', text: literal.startsWith('\\') ? literal.slice(1) : literal }
-    if (this.#take(/\./y) !== undefined) return anything
+    const character = this.#take(literal)
+    if (character !== undefined) return this.#text(unescaped(character))
+    if (this.#take(/\./y) !== undefined) return { is: 'character', set: this.#crossesLines ? ofAll : ofLine }
     const named = this.#take(/\\[dDsSwW]/y)
-    if (named !== undefined) return { is: 'character', set: setOf([named], false) }
-    const set = this.#take(/\[\^?(?:[^\\[\]^-]|\\[dDsSwW]|\\[^a-zA-Z0-9])(?:[^\\[\]]|\\[dDsSwW]|\\[^a-zA-Z0-9])*\]/y)
-    if (set !== undefined) return readSet(set)
+    if (named !== undefined) return { is: 'character', set: setOf([named], false, this.ignoresCase) }
+    const inBrackets = this.#take(set)
+    if (inBrackets !== undefined) {
+      const known = readSet(inBrackets, this.ignoresCase)
+      return known && { is: 'character', set: known }
+    }
     if (this.#take(/\((?:\?:|\?P?<\w+>|(?!\?))/y) === undefined) return undefined
     const inner = this.readChoice()
     return this.#take(/\)/y) === undefined ? undefined : inner
+  }
+
+  #text(character: string): Part | undefined {
+    // One of two units, or half of one: see above.
+    if (/[\ud800-\udfff]/.test(character)) return undefined
+    return { is: 'text', text: this.ignoresCase ? foldCase(character) : character }
   }
 
   #readRepeat(part: Part): Part | undefined {
@@ -121,58 +149,6 @@ function countsOf(quantifier: string): [least: number, most: number] {
   if (most === undefined) return [Number(least), Number(least)]
   return [Number(least), most === '' ? Number.POSITIVE_INFINITY : Number(most)]
 }
-
-/** Between the brackets: characters, escaped ones, ranges of them, and named sets. */
-function readSet(set: string): Part | undefined {
-  const isNegated = set.startsWith('[^')
-  const inner = set.slice(isNegated ? 2 : 1, -1)
-  const members = inner.match(/\\?[^\\](?:-\\?[^\\])?/g) ?? []
-  if (members.join('') !== inner || !members.every(isReadable)) return undefined
-  return { is: 'character', set: setOf(members, isNegated) }
-}
-
-/** ASCII only; and a range has two ends that are characters, in order, neither of them a `-`. */
-function isReadable(member: string): boolean {
-  if (!/^[\0-\x7f]*$/.test(member)) return false
-  const ends = /^(\\?.)-(\\?.)$/s.exec(member)
-  if (ends === null) return member !== '-'
-  const [low, high] = [ends[1] as string, ends[2] as string]
-  return !/^\\[a-zA-Z]|^-$/.test(low) && !/^\\[a-zA-Z]|^-$/.test(high) && bare(low) <= bare(high)
-}
-
-const bare = (character: string) => (character.length > 1 ? character.slice(1) : character)
-
-const namedSets: Readonly<Record<string, RegExp>> = {
-  '\\d': /[0-9]/,
-  '\\D': /[^0-9]/,
-  '\\s': /[\t\n\f\r ]/,
-  '\\S': /[^\t\n\f\r ]/,
-  '\\w': /[0-9A-Za-z_]/,
-  '\\W': /[^0-9A-Za-z_]/,
-}
-
-function setOf(members: readonly string[], isNegated: boolean): CharacterSet {
-  const ascii = new Uint32Array(4)
-  for (let code = 0; code < 128; code++) {
-    const character = String.fromCharCode(code)
-    if (members.some(member => includes(member, character)) !== isNegated) {
-      ascii[code >>> 5] = (ascii[code >>> 5] as number) | (1 << (code & 31))
-    }
-  }
-  const hasOthers = members.some(member => /^\\[DSW]$/.test(member))
-  return { ascii, hasOthers: hasOthers !== isNegated }
-}
-
-function includes(member: string, character: string): boolean {
-  const named = namedSets[member]
-  if (named !== undefined) return named.test(character)
-  const ends = /^(\\?.)-(\\?.)$/s.exec(member)
-  if (ends === null) return bare(member) === character
-  return bare(ends[1] as string) <= character && character <= bare(ends[2] as string)
-}
-
-/** What `.` stands for. */
-const anything: Part = { is: 'character', set: setOf(['\n'], true) }
 
 /** Writes a part's steps in front of `next`, and says where they start. */
 function write(part: Part, next: number, steps: Step[]): number {

@@ -8,9 +8,10 @@ import { Search } from './search.ts'
 
 /**
  * The first rules are held for signs that were chosen when little was known of the values that rules name. When there
- * are this many, all are put in again; later a bad choice costs little, since a crowded sign gets a node.
+ * are this many for the first time since they were half as many, all are put in again; later a bad choice costs little,
+ * since a crowded sign gets a node.
  */
-const replanAt: ReadonlySet<number> = new Set([64, 512, 4_096])
+const planAt = [64, 512, 4_096]
 
 /** Rules by what they ask, found by what alerts show. */
 export class RuleIndex {
@@ -20,6 +21,8 @@ export class RuleIndex {
   /** The ids of the rules of each pattern. Nearly always it is one. */
   readonly #rules: (string | Set<string> | undefined)[] = [undefined]
   #root = new Node(new Buckets(this.#patterns))
+  /** For how many of the sizes in `planAt` that has been done. */
+  #plans = 0
 
   get size(): number {
     return this.#byId.size
@@ -34,15 +37,15 @@ export class RuleIndex {
     return { patterns: size, held: held.size, clauses: clauses.size, facts: scope.factCount, fields }
   }
 
+  /** Changes nothing when it throws. */
   add(id: string, condition: Condition): void {
-    const normal = normalParts(condition)
+    const { pattern, isNew } = this.#patterns.share(normalParts(condition))
+    if (this.#byId.get(id) === pattern) return
+    if (isNew) this.#hold(pattern)
     this.remove(id)
-    const { pattern, isNew } = this.#patterns.share(normal)
     this.#addRule(pattern, id)
     this.#byId.set(id, pattern)
-    if (!isNew) return
-    if (replanAt.has(this.#patterns.size)) this.#replan()
-    else this.#root.add(pattern, signsOfPattern(this.#patterns, pattern))
+    if (this.#patterns.size >= (planAt[this.#plans] ?? Number.POSITIVE_INFINITY)) this.#plan()
   }
 
   remove(id: string): void {
@@ -52,6 +55,7 @@ export class RuleIndex {
     if (!this.#removeRule(pattern, id)) return
     this.#root.remove(pattern, signsOfPattern(this.#patterns, pattern))
     this.#patterns.release(pattern)
+    while (this.#patterns.size * 2 < (planAt[this.#plans - 1] ?? 0)) this.#plans--
   }
 
   match(alert: object): string[] {
@@ -63,8 +67,10 @@ export class RuleIndex {
     for (let at = 0; at < search.count; at++) {
       const rules = this.#rules[search.matched[at] as number]
       if (typeof rules === 'string') ids[count++] = rules
-      else for (const id of rules as Set<string>) ids[count++] = id
+      else for (const id of rules ?? []) ids[count++] = id
     }
+    if (count < search.count) ids.length = count
+    search.end()
     return ids
   }
 
@@ -88,12 +94,22 @@ export class RuleIndex {
     return true
   }
 
-  #replan(): void {
-    this.#root.clear()
+  #hold(pattern: number): void {
+    try {
+      this.#root.add(pattern, signsOfPattern(this.#patterns, pattern))
+    } catch (error) {
+      this.#patterns.release(pattern)
+      throw error
+    }
+  }
+
+  #plan(): void {
+    this.#plans++
     const root = new Node(new Buckets(this.#patterns))
     this.#patterns.forEach(pattern => {
       root.add(pattern, signsOfPattern(this.#patterns, pattern))
     })
+    this.#root.clear()
     this.#root = root
   }
 }

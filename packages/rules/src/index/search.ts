@@ -2,6 +2,9 @@ import type { Bucket, Buckets } from './buckets.ts'
 import type { Node } from './node.ts'
 import type { Patterns } from './patterns.ts'
 
+/** Of an alert that many more rules hold for, the room is given back: there may never be another. */
+const mostKept = 4_096
+
 /** One alert's, or one member's, way through an index. Used again for the next: nothing is allocated per alert. */
 export class Search {
   readonly #patterns: Patterns
@@ -19,6 +22,11 @@ export class Search {
     this.count = 0
     this.#buckets = node.buckets
     node.visit(this)
+  }
+
+  /** What has been found is not needed any more. */
+  end(): void {
+    if (this.matched.length > mostKept) this.matched.length = 0
   }
 
   follow(bucket: Bucket): void {

@@ -26,11 +26,17 @@ export interface SignStore {
   clear?(): void
 }
 
+/** Whether there is anything for the operator `element` to look at. */
+export const isElement = (member: unknown): member is object =>
+  typeof member === 'object' && member !== null && !Array.isArray(member)
+
 /** Signs that say something about a value without naming one. */
 const isShown: ReadonlyMap<number, (found: unknown) => boolean> = new Map([
   [shows.present, (found: unknown) => found !== undefined],
   [shows.absent, (found: unknown) => found === undefined],
   [shows.empty, (found: unknown) => Array.isArray(found) && found.length === 0],
+  [shows.noList, (found: unknown) => !Array.isArray(found)],
+  [shows.noElements, (found: unknown) => !Array.isArray(found) || !found.some(isElement)],
   [shows.unordered, (found: unknown) => Number.isNaN(orderedNumber(found))],
 ])
 
@@ -119,15 +125,26 @@ export class EqualStore implements SignStore {
   }
 }
 
+/** Of what the clauses are asked. */
+const isAsked = new Map<number, (found: unknown) => boolean>([
+  [shows.asked, () => true],
+  [shows.askedIfPresent, (found: unknown) => found !== undefined],
+  [shows.askedIfList, (found: unknown) => Array.isArray(found)],
+  [shows.askedIfText, (found: unknown) => typeof found === 'string'],
+])
+
 /** For signs that are the holding of a clause: each is asked. */
 export class AskedStore implements SignStore {
-  readonly shows = shows.asked
+  readonly shows: number
+  readonly #isAsked: (found: unknown) => boolean
   readonly #asked: Clauses
   readonly #positions = new Map<unknown, number>()
   readonly #clauses: number[] = []
   readonly #held: Bucket[] = []
 
-  constructor(clauses: Clauses) {
+  constructor(shown: number, clauses: Clauses) {
+    this.shows = shown
+    this.#isAsked = isAsked.get(shown) as (found: unknown) => boolean
     this.#asked = clauses
   }
 
@@ -159,7 +176,8 @@ export class AskedStore implements SignStore {
     this.#held[at] = lastHeld
   }
 
-  visit(_: unknown, follower: Follower): void {
+  visit(found: unknown, follower: Follower): void {
+    if (!this.#isAsked(found)) return
     const clauses = this.#clauses
     for (let at = 0; at < clauses.length; at++) {
       if (this.#asked.holds(clauses[at] as number)) follower.follow(this.#held[at] as Bucket)

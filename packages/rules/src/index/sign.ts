@@ -19,7 +19,7 @@ export const shows = {
   suffix: 7,
   /** A text with `low` characters, anywhere in it, that have the hash `key`. */
   gram: 8,
-  /** An address whose first `low` bits are `key`. */
+  /** An address whose first `low` bits have the hash `key`. */
   network: 9,
   /** Anything, null included. */
   present: 10,
@@ -31,6 +31,20 @@ export const shows = {
   element: 13,
   /** That the clause `key` holds, which can only be found out by asking it. */
   asked: 14,
+  /** As `prefix`, `suffix` and `gram`, of a text whose case is folded. */
+  foldedPrefix: 15,
+  foldedSuffix: 16,
+  foldedGram: 17,
+  /** As `asked`, of a clause that can only hold of what is there, of a list or of a text. */
+  askedIfPresent: 18,
+  askedIfList: 19,
+  askedIfText: 20,
+  /** Anything but a list, or nothing. */
+  noList: 21,
+  /** Nothing that `element` would look at. */
+  noElements: 22,
+  /** A list with the member `key`. It is only looked for in members of another list. */
+  listed: 23,
 } as const
 
 /**
@@ -57,6 +71,7 @@ export class Sign {
     this.high = high
   }
 
+  /** Exactly those that a store holds in one place: or what one of two leaves there, the other would not find. */
   isSame(other: Sign): boolean {
     return (
       this.shows === other.shows &&

@@ -1,3 +1,5 @@
+import { type CharacterSet, isIn } from './character-set.ts'
+import { foldedText } from './folded-text.ts'
 import { readExpression } from './read-expression.ts'
 
 /** What the rest of a text must be like, step by step. */
@@ -13,14 +15,9 @@ export interface Program {
   readonly steps: readonly Step[]
   readonly start: number
   /** The text that the steps start with, when `.*` stands before it: they may start wherever that is. */
-  readonly lead: string | undefined
-}
-
-/** Some of the ASCII characters, and all of the others or none. */
-export interface CharacterSet {
-  /** A bit for each ASCII character. */
-  readonly ascii: Uint32Array
-  readonly hasOthers: boolean
+  readonly lead: { readonly text: string; readonly isInFirstLine: boolean } | undefined
+  /** The steps are those of a text whose case is folded. */
+  readonly ignoresCase: boolean
 }
 
 /** Longer texts are left to RE2: what has been tried is kept in a bit for each character and step. */
@@ -51,14 +48,19 @@ export class SimpleExpression {
   }
 
   /** The whole text; undefined if it is too long to say. */
-  matches(text: string): boolean | undefined {
-    if (text.length > longestText) return undefined
-    const { steps, start, lead } = this.#program
+  matches(found: string): boolean | undefined {
+    if (found.length > longestText) return undefined
+    const { steps, start, lead, ignoresCase } = this.#program
+    const text = ignoresCase ? foldedText(found) : found
     clearTried(steps.length * (text.length + 1))
     if (lead === undefined) return matchesFrom(steps, start, text, 0)
     // What has been tried is kept from one place to the next.
-    const end = text.indexOf('\n')
-    for (let at = text.indexOf(lead); at !== -1 && (end === -1 || at <= end); at = text.indexOf(lead, at + 1)) {
+    const end = lead.isInFirstLine ? text.indexOf('\n') : -1
+    for (
+      let at = text.indexOf(lead.text);
+      at !== -1 && (end === -1 || at <= end);
+      at = text.indexOf(lead.text, at + 1)
+    ) {
       if (matchesFrom(steps, start, text, at)) return true
     }
     return false
@@ -114,9 +116,6 @@ function followCharacter(set: CharacterSet, text: string, at: number): number {
   if (code === undefined || !isIn(set, code)) return -1
   return at + (code > 0xffff ? 2 : 1)
 }
-
-const isIn = ({ ascii, hasOthers }: CharacterSet, code: number): boolean =>
-  code < 128 ? (((ascii[code >>> 5] as number) >>> (code & 31)) & 1) === 1 : hasOthers
 
 // One text is asked at a time, so all expressions share what they need for it.
 const untried: number[] = []

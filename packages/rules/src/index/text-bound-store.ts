@@ -1,13 +1,28 @@
 import type { Bucket } from './buckets.ts'
 import { type Sign, shows } from './sign.ts'
 import type { Follower, SignStore } from './sign-store.ts'
+import { Branch, find, forEach, insert, remove } from './sorted-tree.ts'
+
+class Bound extends Branch<Bound> {
+  readonly text: string
+  held: Bucket
+
+  constructor({ key }: Sign, held: Bucket = 0) {
+    super()
+    this.text = key as string
+    this.held = held
+  }
+
+  comesBefore({ text }: Bound): boolean {
+    return this.text < text
+  }
+}
 
 /** Bounds that are texts, in order. Texts are compared by their letters, as the engine does. */
 export class TextBoundStore implements SignStore {
   readonly shows: number
   readonly #isFrom: boolean
-  readonly #bounds: string[] = []
-  readonly #held: Bucket[] = []
+  #root: Bound | undefined
 
   constructor(shown: number) {
     this.shows = shown
@@ -15,57 +30,56 @@ export class TextBoundStore implements SignStore {
   }
 
   get isEmpty(): boolean {
-    return this.#bounds.length === 0
+    return this.#root === undefined
   }
 
-  get({ key }: Sign): Bucket {
-    const at = this.#firstFrom(key as string)
-    return this.#bounds[at] === key ? (this.#held[at] as Bucket) : 0
+  get(sign: Sign): Bucket {
+    return find(this.#root, new Bound(sign))?.held ?? 0
   }
 
-  set({ key }: Sign, held: Bucket): void {
-    const at = this.#firstFrom(key as string)
-    if (this.#bounds[at] === key) this.#held[at] = held
-    else {
-      this.#bounds.splice(at, 0, key as string)
-      this.#held.splice(at, 0, held)
-    }
+  set(sign: Sign, held: Bucket): void {
+    const bound = new Bound(sign, held)
+    const known = find(this.#root, bound)
+    if (known !== undefined) known.held = held
+    else this.#root = insert(this.#root, bound)
   }
 
-  delete({ key }: Sign): void {
-    const at = this.#firstFrom(key as string)
-    if (this.#bounds[at] !== key) return
-    this.#bounds.splice(at, 1)
-    this.#held.splice(at, 1)
+  delete(sign: Sign): void {
+    const bound = find(this.#root, new Bound(sign))
+    if (bound !== undefined) this.#root = remove(this.#root as Bound, bound)
   }
 
   visit(found: unknown, follower: Follower): void {
     const text = comparedText(found)
     if (text === undefined) return
-    const bounds = this.#bounds
-    if (this.#isFrom) {
-      for (let at = 0; at < bounds.length && (bounds[at] as string) <= text; at++)
-        follower.follow(this.#held[at] as Bucket)
-    } else {
-      for (let at = bounds.length - 1; at >= 0 && (bounds[at] as string) >= text; at--) {
-        follower.follow(this.#held[at] as Bucket)
-      }
-    }
+    if (this.#isFrom) visitUpTo(this.#root, text, follower)
+    else visitFrom(this.#root, text, follower)
   }
 
   all(): Iterable<Bucket> {
-    return this.#held
+    const held: Bucket[] = []
+    forEach(this.#root, bound => held.push(bound.held))
+    return held
   }
+}
 
-  #firstFrom(bound: string): number {
-    let from = 0
-    let to = this.#bounds.length
-    while (from < to) {
-      const middle = (from + to) >>> 1
-      if ((this.#bounds[middle] as string) < bound) from = middle + 1
-      else to = middle
-    }
-    return from
+function visitUpTo(bound: Bound | undefined, text: string, follower: Follower): void {
+  for (let at = bound; at !== undefined; ) {
+    if (at.text <= text) {
+      visitUpTo(at.left, text, follower)
+      follower.follow(at.held)
+      at = at.right
+    } else at = at.left
+  }
+}
+
+function visitFrom(bound: Bound | undefined, text: string, follower: Follower): void {
+  for (let at = bound; at !== undefined; ) {
+    if (at.text >= text) {
+      visitFrom(at.right, text, follower)
+      follower.follow(at.held)
+      at = at.left
+    } else at = at.right
   }
 }
 

@@ -1,5 +1,5 @@
 import { foldCase } from '../fold-case.ts'
-import { extendHash, hashStart, spread } from './hash.ts'
+import { extendHash, hashStart, rollBase, spread } from './hash.ts'
 
 /** The hash of the text's first `length` characters, or of its last ones read backwards. */
 export function hashEdge(text: string, length: number, isEnd: boolean): number {
@@ -66,17 +66,15 @@ export function sampleFolded(text: string): number {
 /** Pieces of texts are told by their longest grams: 16 characters of an address or a sentence are hardly ever shared. */
 export const gramSizes = [16, 8, 4, 2, 1] as const
 
-const base = 0x01000193
-
 /** Of windows of one size: a hash that can roll, which is what takes the oldest character out again. */
-export const rollGram = (hash: number, code: number): number => (Math.imul(hash, base) + code) | 0
+export const rollGram = (hash: number, code: number): number => (Math.imul(hash, rollBase) + code) | 0
 export const leaveGram = (hash: number, oldest: number, weight: number): number =>
   (hash - Math.imul(oldest, weight)) | 0
 
 /** What the oldest character of a window has been multiplied by. */
 export const oldestWeight = (size: number): number => {
   let weight = 1
-  for (let at = 1; at < size; at++) weight = Math.imul(weight, base)
+  for (let at = 1; at < size; at++) weight = Math.imul(weight, rollBase)
   return weight
 }
 

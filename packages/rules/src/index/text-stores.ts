@@ -14,19 +14,19 @@ abstract class HashedStore implements SignStore {
   }
 
   get isEmpty(): boolean {
-    return this.texts.size === 0
+    return this.texts.isEmpty
   }
 
-  get({ key }: Sign): Bucket {
-    return this.texts.get(key as number)
+  get({ key, low }: Sign): Bucket {
+    return this.texts.get(key as number, low)
   }
 
   set({ key, low }: Sign, held: Bucket): void {
     this.texts.set(key as number, low, held)
   }
 
-  delete({ key }: Sign): void {
-    this.texts.delete(key as number)
+  delete({ key, low }: Sign): void {
+    this.texts.delete(key as number, low)
   }
 
   abstract visit(found: unknown, follower: Follower): void
@@ -68,7 +68,7 @@ export class EdgeStore extends HashedStore {
         code = text.charCodeAt(at)
         hash = extendHash(hash, code)
       }
-      if (((marks[index] as number) & (1 << code)) !== 0) follow(texts.get(markEdge(hash, code)), follower)
+      if (((marks[index] as number) & (1 << code)) !== 0) follow(texts.getAt(index, markEdge(hash, code)), follower)
     }
   }
 
@@ -86,7 +86,7 @@ export class EdgeStore extends HashedStore {
         code = text.charCodeAt(last - at)
         hash = extendHash(hash, code)
       }
-      if (((marks[index] as number) & (1 << code)) !== 0) follow(texts.get(markEdge(hash, code)), follower)
+      if (((marks[index] as number) & (1 << code)) !== 0) follow(texts.getAt(index, markEdge(hash, code)), follower)
     }
   }
 }
@@ -98,7 +98,7 @@ export class GramStore extends HashedStore {
     const { sizes } = this.texts
     for (let index = 0; index < sizes.length; index++) {
       const size = sizes[index] as number
-      if (size <= found.length) visitGrams(this.texts, found, size, follower)
+      if (size <= found.length) visitGrams(this.texts, found, index, follower)
     }
   }
 }
@@ -106,12 +106,13 @@ export class GramStore extends HashedStore {
 /** The weight of the oldest character, by size. */
 const weights: ReadonlyMap<number, number> = new Map(gramSizes.map(size => [size, oldestWeight(size)]))
 
-function visitGrams(texts: HashedTexts, text: string, size: number, follower: Follower): void {
+function visitGrams(texts: HashedTexts, text: string, index: number, follower: Follower): void {
+  const size = texts.sizes[index] as number
   const weight = weights.get(size) as number
   let hash = 0
   for (let at = 0; at < size; at++) hash = rollGram(hash, text.charCodeAt(at))
   for (let end = size; ; end++) {
-    follow(texts.get(hash), follower)
+    follow(texts.getAt(index, hash), follower)
     if (end === text.length) return
     hash = rollGram(leaveGram(hash, text.charCodeAt(end - size), weight), text.charCodeAt(end))
   }
@@ -122,6 +123,8 @@ export class FoldedStore extends HashedStore {
   visit(found: unknown, follower: Follower): void {
     if (typeof found !== 'string' || !this.texts.mayHaveSize(found.length)) return
     const sample = sampleFolded(found)
-    if (sample === -1 || this.texts.mayEndWith(sample)) follow(this.texts.get(hashFolded(found)), follower)
+    if (sample === -1 || this.texts.mayEndWith(sample)) {
+      follow(this.texts.get(hashFolded(found), found.length), follower)
+    }
   }
 }
