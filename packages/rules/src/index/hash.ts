@@ -17,9 +17,12 @@ const factor = factorFrom(drawnFactor)
 /** For hashes that roll. */
 export const rollBase = factorFrom(drawnBase)
 
-/** One more number into a hash. Every bit moves others at each step, so that no two ways come together whatever is drawn. */
+/** One more character into a hash by which texts are found: if two share one, a rule is asked in vain. */
+export const stepHash = (hash: number, code: number): number => Math.imul(hash ^ code, factor)
+
+/** One more number into a hash by which things are kept once. High bits come down as well at each step. */
 export function extendHash(hash: number, part: number): number {
-  const bits = Math.imul(hash ^ part, factor)
+  const bits = stepHash(hash, part)
   return bits ^ (bits >>> 15)
 }
 

@@ -211,7 +211,7 @@ describe('the numbers of alerts', () => {
 const clauseOf = (fact: string, operator: string, value: unknown) => ({ fact, operator, value })
 const isList = (field: Field) => field.name === 'list'
 
-describe('rules of one kind only', () => {
+describe('rules of one kind only', { timeout: 60_000 }, () => {
   const rulesOfAKind = 3_000
 
   it.each(Object.entries(singleKinds))('%s: the few that may hold are asked, not all', (_, { rule, alert }) => {

@@ -1,5 +1,5 @@
 import { foldCase } from '../fold-case.ts'
-import { extendHash, hashStart, rollBase, spread } from './hash.ts'
+import { hashStart, rollBase, spread, stepHash } from './hash.ts'
 
 /** The hash of the text's first `length` characters, or of its last ones read backwards. */
 export function hashEdge(text: string, length: number, isEnd: boolean): number {
@@ -7,7 +7,7 @@ export function hashEdge(text: string, length: number, isEnd: boolean): number {
   let code = 0
   for (let at = 0; at < length; at++) {
     code = text.charCodeAt(isEnd ? text.length - 1 - at : at)
-    hash = extendHash(hash, code)
+    hash = stepHash(hash, code)
   }
   return markEdge(hash, code)
 }
@@ -30,7 +30,7 @@ export function hashFolded(text: string): number {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code >= firstNotAscii) return hashNotAscii(foldCase(text))
-    hash = extendHash(hash, code | caseBit)
+    hash = stepHash(hash, code | caseBit)
   }
   return withSample(hash, text)
 }
@@ -39,7 +39,7 @@ function hashNotAscii(folded: string): number {
   let hash = hashStart
   for (let at = 0; at < folded.length; at++) {
     const code = folded.charCodeAt(at)
-    hash = extendHash(hash, code < firstNotAscii ? code | caseBit : code)
+    hash = stepHash(hash, code < firstNotAscii ? code | caseBit : code)
   }
   return withSample(hash, folded)
 }

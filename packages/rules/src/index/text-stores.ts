@@ -1,5 +1,5 @@
 import type { Bucket } from './buckets.ts'
-import { extendHash, hashStart } from './hash.ts'
+import { hashStart, stepHash } from './hash.ts'
 import { HashedTexts } from './hashed-texts.ts'
 import { type Sign, shows } from './sign.ts'
 import type { Follower, SignStore } from './sign-store.ts'
@@ -66,7 +66,7 @@ export class EdgeStore extends HashedStore {
       if (size > text.length) return
       for (; at < size; at++) {
         code = text.charCodeAt(at)
-        hash = extendHash(hash, code)
+        hash = stepHash(hash, code)
       }
       if (((marks[index] as number) & (1 << code)) !== 0) follow(texts.getAt(index, markEdge(hash, code)), follower)
     }
@@ -84,7 +84,7 @@ export class EdgeStore extends HashedStore {
       if (size > text.length) return
       for (; at < size; at++) {
         code = text.charCodeAt(last - at)
-        hash = extendHash(hash, code)
+        hash = stepHash(hash, code)
       }
       if (((marks[index] as number) & (1 << code)) !== 0) follow(texts.getAt(index, markEdge(hash, code)), follower)
     }
