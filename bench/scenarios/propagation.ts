@@ -13,12 +13,13 @@ import { startTraffic } from '../propagation/traffic.ts'
 export const description = 'from the answer to a rule change to the first alert matched with it, in three evaluators'
 
 export const options = { rules: { type: 'string' }, probes: { type: 'string' } } as const
-export const optionsHelp = `
-  --rules N    rules that are there before (100000)
+export const optionsHelp = `  --rules N    rules that are there before (100000)
   --probes N   changes that are timed one by one (100)
 `
 
 const alertsPerS = 5_000
+/** Some ten seconds, in which Postgres is done with its rows of the rules, and the evaluators' code is compiled. */
+const warmUpProbes = 30
 const burstChanges = 1_000
 const steadyChangesPerS = 50
 const steadyForS = 10
@@ -36,7 +37,8 @@ export async function run({ stack, note, options: given }: BenchContext): Promis
   await using matched = await readTopic(topics.alertsMatched, { brokers: stack.urls.kafka_brokers, from: 'latest' })
   await using traffic = await startTraffic(stack.urls.kafka_brokers, alertsPerS, rules)
   const scene: Scene = { stack, traffic, matched, rulesUrl }
-  for (let warmUp = 0; warmUp < 5; warmUp++) await probe(scene, `warm-up-${warmUp}`)
+  await untilCurrent(stack)
+  for (let warmUp = 0; warmUp < warmUpProbes; warmUp++) await probe(scene, `warm-up-${warmUp}`)
 
   note(`${probes} changes one by one, while ${alertsPerS} alerts a second flow`)
   const latencies: number[] = []
