@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { endsWithin } from '@tocsin/runtime/backoff'
 import { AppError, messageOf } from '@tocsin/runtime/errors'
@@ -37,7 +38,13 @@ export function connectRedis(settings: RedisSettings, log: Logger, { patient = f
   return redis
 }
 
+/** A connection that is just being made is waited for: a start need not be told that it has not been made yet. */
 export async function pingRedis(redis: Redis): Promise<void> {
+  if (redis.status === 'connecting' || redis.status === 'connect') {
+    const over = new AbortController()
+    const ends = ['ready', 'close'].map(event => once(redis, event, { signal: over.signal }).catch(() => {}))
+    await Promise.race(ends).finally(() => over.abort())
+  }
   await redis.ping()
 }
 

@@ -7,6 +7,10 @@ import { eventually } from './eventually.ts'
 const root = join(import.meta.dirname, '../../..')
 const keptLines = 200
 
+/** As under `./tocsin up`: a start that compiles everything anew takes 0.2 s longer. */
+const { NODE_COMPILE_CACHE } = process.env
+const compileCache = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }
+
 /** One service as the product runs it: a process of its own under plain node. */
 export class ServiceProcess {
   readonly name: string
@@ -32,7 +36,7 @@ export class ServiceProcess {
   async start(): Promise<void> {
     const child = spawn(process.execPath, [join(root, 'services', this.name, 'src/main.ts')], {
       cwd: root,
-      env: { PATH: process.env.PATH ?? '', ...this.#env, PORT: String(this.#port) },
+      env: { PATH: process.env.PATH ?? '', ...compileCache, ...this.#env, PORT: String(this.#port) },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#child = child

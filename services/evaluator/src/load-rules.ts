@@ -66,10 +66,18 @@ async function* changesTo(
   const others = Array.from(manifest.chunks, ({ hash }, at) => ({ hash, at })).filter(
     ({ hash, at }) => !rules.holds(at, hash),
   )
-  for (let from = 0; from < others.length; from += chunksAtOnce) {
+  const read = (from: number) => {
     const some = others.slice(from, from + chunksAtOnce)
     const hashes = some.map(chunk => chunk.hash).filter(hash => hash !== '')
-    const texts = await readChunks(redis, prefix, hashes)
+    return Promise.all([some, readChunks(redis, prefix, hashes)])
+  }
+  let next = read(0)
+  for (let from = chunksAtOnce; ; from += chunksAtOnce) {
+    const [some, texts] = await next
+    if (some.length === 0) return
+    // Redis and the threads that unpack work while this one puts rules into the matcher.
+    next = read(from)
+    next.catch(() => {}) // it is awaited, unless the caller has heard enough
     for (const { hash, at } of some) yield rules.changeTo(at, hash, texts.get(hash) ?? '')
   }
 }

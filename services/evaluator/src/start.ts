@@ -37,8 +37,8 @@ export async function start(service: Service, config: Config): Promise<void> {
     port: config.PORT,
     status: () => ({ evaluator_id: evaluatorId, ...cache.status() }),
   })
-  service.ready('redis', () => pingRedis(redis))
   service.ready('snapshot', () => cache.check())
+  await service.waitFor('redis', () => pingRedis(redis))
 
   service.onStop('evaluator registry', () => reporter.remove())
   service.run('heartbeats', stopping => reporter.keepAlive(stopping))

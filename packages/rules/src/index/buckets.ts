@@ -52,8 +52,16 @@ export class Buckets {
   }
 
   size(bucket: Bucket): number {
-    if ((bucket & 3) === kinds.node) return this.#node(bucket).size
-    return bucket === 0 ? 0 : this.#list(bucket).length
+    switch (bucket & 3) {
+      case kinds.pattern:
+        return bucket === 0 ? 0 : 1
+      case kinds.short:
+        return this.#short.size(bucket >>> 2)
+      case kinds.long:
+        return this.#long.size(bucket >>> 2)
+      default:
+        return this.#node(bucket).size
+    }
   }
 
   collect(bucket: Bucket, into: Set<number>): void {

@@ -101,11 +101,12 @@ export class Node {
 
   #costOf(sign: Sign): number {
     const index = this.#fields.get(sign.field)
-    const opening = index?.has(sign) ? 0 : openingCost(sign)
+    const bucket = index?.get(sign) ?? 0
+    const opening = bucket !== 0 || index?.has(sign) ? 0 : openingCost(sign)
     // What many rules ask for is what many alerts show.
     const popularity = sign.uses / (this.buckets.patternCount + crowded)
     // Of the windows of one text, it is the one that few others have.
-    const crowd = this.buckets.size(index?.get(sign) ?? 0) / (this.size + crowded)
+    const crowd = this.buckets.size(bucket) / (this.size + crowded)
     return Math.max(likelihood(sign), popularity) + opening + crowd
   }
 }

@@ -55,12 +55,14 @@ const opposites: ReadonlyMap<string, string> = new Map([
   ['notIn', 'in'],
 ])
 
+const wholeFact = parsePath('$')
+
 function clause(node: WrittenClause | ElementClause, place: Place, isNegated: boolean): ClauseText {
   const { operator, value } = node
   const asked = splitOperator(operator)
   // The other one has no effect.
   const fact = (node as Record<Place, string> & Node)[place]
-  const parsed = parsePath(node.path ?? '$')
+  const parsed = node.path === undefined ? wholeFact : parsePath(node.path)
   if (asked === undefined || 'problem' in parsed) {
     throw new Error(`not a validated clause: ${operator} ${node.path}`)
   }

@@ -24,8 +24,15 @@ export class PatternLists {
   }
 
   get(list: number): readonly number[] {
+    return this.#rows.read(list, 0, this.#places)
+  }
+
+  size(list: number): number {
+    const { words } = this.#rows
     const first = list * this.#places
-    return [...this.#rows.words.subarray(first, first + this.#places)].filter(pattern => pattern !== 0)
+    let size = 0
+    while (size < this.#places && words[first + size] !== 0) size++
+    return size
   }
 
   visit(list: number, search: { consider(pattern: number): void }): void {

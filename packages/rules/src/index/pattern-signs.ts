@@ -4,19 +4,12 @@ import type { Part, Patterns } from './patterns.ts'
 import { rangeSign } from './range-signs.ts'
 import { allSigns, anySign, Sign, type Signs, shows } from './sign.ts'
 
-/**
- * As many are remembered. When many signs of a few patterns become crowded at once, as those of lists of thousands of
- * values do, each of them asks for the same few again.
- */
-const mostRecent = 16
-
 export function signsOfPattern(patterns: Patterns, pattern: number): Signs {
   const recent = patterns.recentSigns
   const known = recent.get(pattern)
   if (known !== undefined) return known
   const signs = signsOfParts(patterns, patterns.partsOf(pattern), false)
-  for (const oldest of recent.size < mostRecent ? [] : recent.keys().take(1)) recent.delete(oldest)
-  recent.set(pattern, signs)
+  recent.add(pattern, signs)
   return signs
 }
 
@@ -26,15 +19,17 @@ function signsOfParts(patterns: Patterns, parts: readonly Part[], isAny: boolean
     const group = patterns.group(part)
     return signsOfParts(patterns, group.parts, group.isAny)
   })
-  return isAny ? anySign(signs) : allSigns([...signs, ...commonRanges(signs)])
+  if (isAny) return anySign(signs)
+  const ranges = signs.filter(isRange)
+  return allSigns(ranges.length < 2 ? signs : [...signs, ...commonRanges(ranges)])
 }
 
+const isRange = (sign: Signs): sign is Sign => sign instanceof Sign && sign.shows === shows.range && !sign.ofMember
+
 /** Two bounds on one field, in two clauses, are one range: each alone may hold of half of all alerts. */
-function commonRanges(signs: readonly Signs[]): Signs[] {
+function commonRanges(signs: readonly Sign[]): Signs[] {
   const ranges = new Map<Field, { low: number; high: number; count: number }>()
-  for (const sign of signs) {
-    if (!(sign instanceof Sign) || sign.shows !== shows.range || sign.ofMember) continue
-    const { field, low, high } = sign
+  for (const { field, low, high } of signs) {
     const known = ranges.get(field)
     if (known === undefined) ranges.set(field, { low, high, count: 1 })
     else {

@@ -3,9 +3,9 @@ import { Clauses, type ClauseText } from './clauses.ts'
 import { Scope } from './field.ts'
 import { extendHash, hashStart, spread } from './hash.ts'
 import { isGroup, type NormalPart } from './normal-form.ts'
+import { RecentSigns } from './recent-signs.ts'
 import { RowTable } from './row-table.ts'
 import { Rows } from './rows.ts'
-import type { Signs } from './sign.ts'
 import { Slots } from './slots.ts'
 
 /** A clause as `Clauses` names it to patterns, or a group by its number below 0. */
@@ -33,8 +33,7 @@ const width = nextAt + 1
 export class Patterns {
   readonly scope: Scope = new Scope(this)
   readonly clauses = new Clauses(this.scope)
-  /** The signs of the last few patterns that were asked for them. */
-  readonly recentSigns = new Map<number, Signs>()
+  readonly recentSigns = new RecentSigns()
   readonly #groups = new Slots<Group>()
   readonly #rows = new Rows(width)
   readonly #shared = new RowTable(this.#rows, hashAt, nextAt)
@@ -85,8 +84,7 @@ export class Patterns {
   }
 
   partsOf(pattern: number): readonly Part[] {
-    const first = pattern * width + firstPartAt
-    const parts = [...this.#rows.words.subarray(first, first + mostParts)].filter(part => part !== 0)
+    const parts: readonly Part[] = this.#rows.read(pattern, firstPartAt, mostParts)
     const last = parts.at(-1) ?? 0
     if (last >= 0 || this.group(last).isAny) return parts
     return [...parts.slice(0, -1), ...this.group(last).parts]

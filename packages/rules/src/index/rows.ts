@@ -45,6 +45,15 @@ export class Rows {
     this.#free = row
   }
 
+  /** The words from this column on up to the first 0, at most so many. */
+  read(row: number, column: number, most: number): number[] {
+    const { words } = this
+    const first = row * this.width + column
+    const read: number[] = []
+    for (let at = first; at < first + most && words[at] !== 0; at++) read.push(words[at] as number)
+    return read
+  }
+
   /** Writes 0 into this column of all rows. */
   clear(column: number): void {
     for (let at = column; at < this.words.length; at += this.width) this.words[at] = 0

@@ -40,9 +40,10 @@ export class RuleIndex {
   /** Changes nothing when it throws. */
   add(id: string, condition: Condition): void {
     const { pattern, isNew } = this.#patterns.share(normalParts(condition))
-    if (this.#byId.get(id) === pattern) return
+    const before = this.#byId.get(id)
+    if (before === pattern) return
     if (isNew) this.#hold(pattern)
-    this.remove(id)
+    if (before !== undefined) this.remove(id)
     this.#addRule(pattern, id)
     this.#byId.set(id, pattern)
     if (this.#patterns.size >= (planAt[this.#plans] ?? Number.POSITIVE_INFINITY)) this.#plan()
