@@ -42,7 +42,7 @@ async function handle(
     if (first) throw new MessagesRefused([first, ...more])
     return messages.map(({ topic }, offset) => ({ topic, partition: 0, offset }))
   }
-  const cache = { current: liveRulesOf(linesOfRules(rules)) }
+  const cache = { current: await liveRulesOf(linesOfRules(rules)) }
   const stage = matchAlerts({ cache, producer: { send }, topic: 'alerts.matched' })
   const events = alertIds.map((alert_id, offset) => {
     const value = Buffer.from(JSON.stringify({ alert_id, severity: 'HIGH', source: 'api', name: 'timeout' }))

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { chunkOf } from '@tocsin/redis/snapshot-chunk'
 import { subscribeToSnapshots } from '@tocsin/redis/snapshot-store'
 import { metrics } from '@tocsin/runtime/metrics'
 import { eventually } from '@tocsin/testkit/eventually'
-import { describe, expect, vi } from 'vitest'
+import { afterEach, describe, expect, vi } from 'vitest'
 import { SnapshotCache } from '../src/snapshot-cache.ts'
 import { chunkKey, publishSnapshot } from './publish-snapshot.ts'
 import type { Line } from './rules-in-chunks.ts'
 import { inUse, keepErrors, log, metric, rulesOf, test, versionsOf } from './snapshot-fixture.ts'
+
+afterEach(() => vi.restoreAllMocks())
 
 describe('a snapshot is taken into use', () => {
   test('none yet is waiting; one without rules is enough', async ({ redis, prefix, startCache }) => {
@@ -47,7 +48,7 @@ describe('a snapshot is taken into use', () => {
     prefix,
     startCache,
   }) => {
-    const { cache } = startCache({ inPlaceRulesMax: 10 })
+    const { cache } = startCache({ inPlaceTextMax: 1_000 })
     await publishSnapshot(redis, prefix, rulesOf(1, 64), { version: 1, chunkCount: 8 })
     await inUse(cache, 1)
     const before = cache.current!
@@ -70,7 +71,7 @@ describe('a snapshot is taken into use', () => {
     const ended = expect(cache.keepCurrent(new AbortController().signal)).rejects.toThrow('a bug')
     await publishSnapshot(redis, prefix, rulesOf(1, 10), { version: 1 })
     await inUse(cache, 1)
-    vi.spyOn(cache.current!, 'apply').mockImplementation(() => {
+    vi.spyOn(cache.current!, 'take').mockImplementation(() => {
       throw new TypeError('a bug')
     })
     await publishSnapshot(redis, prefix, rulesOf(1, 11), { version: 2 })
@@ -177,39 +178,6 @@ describe('rules that cannot be used', () => {
     await publishSnapshot(redis, prefix, [...newShape.slice(1), ...rulesOf(3, 1)], { version: 3, chunkCount: 2 })
     await inUse(cache, 3)
     expect(cache.status()).toMatchObject({ rules: 1, refused_rules: 19 })
-  })
-})
-
-describe('a build that cannot end goes on where it was', () => {
-  test('when a chunk has gone, with the next manifest', async ({ redis, prefix, startCache }) => {
-    const first = await publishSnapshot(redis, prefix, rulesOf(1, 400), { version: 1, chunkCount: 64 })
-    const last = first.chunks.at(-1)!.hash
-    await redis.del(chunkKey(prefix, last))
-    const { cache } = startCache()
-    await eventually(() => expect(() => cache.check()).toThrow(`chunk ${last} is not there`))
-
-    // What was read in the first try need not be there any more.
-    const isInLast = (line: Line) => chunkOf(line[0], 64) === 63
-    const changed = rulesOf(2, 400).filter(isInLast)
-    const rules = [...rulesOf(1, 400).filter(line => !isInLast(line)), ...changed]
-    const second = await publishSnapshot(redis, prefix, rules, { version: 2, chunkCount: 64 })
-    const early = second.chunks.slice(0, 32).map(({ hash }) => chunkKey(prefix, hash))
-    await redis.del(...early)
-    await inUse(cache, 2)
-    expect(cache.current?.size).toBe(400)
-    expect(versionsOf(cache).filter(version => version === 2)).toHaveLength(changed.length)
-  })
-
-  test('a stop in its middle ends soon, and takes nothing half-built into use', async ({
-    redis,
-    prefix,
-    startCache,
-  }) => {
-    await publishSnapshot(redis, prefix, rulesOf(1, 20_000), { version: 1, chunkCount: 64 })
-    const { cache, stop } = startCache()
-    await sleep(20)
-    await stop()
-    if (cache.current !== undefined) expect(cache.current.size).toBe(20_000)
   })
 })
 

@@ -8,7 +8,7 @@ import type { IncomingAlert } from '../src/decode-alert.ts'
 import { evaluate } from '../src/evaluate.ts'
 import type { LiveRules } from '../src/live-rules.ts'
 import { chunkKey, flush, publishSnapshot } from './publish-snapshot.ts'
-import { type Line, liveRulesOf, textsOf } from './rules-in-chunks.ts'
+import { eachTakesLong, type Line, liveRulesOf, textsOf } from './rules-in-chunks.ts'
 import { log, metric, startCache, test } from './snapshot-fixture.ts'
 
 const clause = fc.oneof(
@@ -109,15 +109,16 @@ test('in place or beside, through any faults: each batch is matched as by rules 
   redis,
   prefix,
 }) => {
+  eachTakesLong() // so batches come after each rule that is prepared
   const before = { inPlace: await swaps('in place'), beside: await swaps('beside') }
   let batches = 0
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { minLength: 1, maxLength: 8 }),
-      fc.constantFrom(0, 3, 2_000),
-      async (steps, inPlaceRulesMax) => {
+      fc.constantFrom(0, 600, 1_000_000),
+      async (steps, inPlaceTextMax) => {
         await flush(redis, prefix)
-        const { cache, stop } = startCache({ redis, prefix, log, inPlaceRulesMax })
+        const { cache, stop } = startCache({ redis, prefix, log, inPlaceTextMax })
         const expected = new Map<number, string[]>()
         const lines = new Map([always])
         let chunkCount = 2
@@ -134,7 +135,7 @@ test('in place or beside, through any faults: each batch is matched as by rules 
             if (body === undefined) lines.delete(id)
             else lines.set(id, body(id))
           }
-          expected.set(version, outcomeOf(liveRulesOf([...lines], { version })))
+          expected.set(version, outcomeOf(await liveRulesOf([...lines], { version })))
           const manifest = await publishSnapshot(redis, prefix, [...lines], { version, chunkCount })
           await harm(fault, manifest)
           for (let turn = 0; turn < 5 && fault !== 'none'; turn++) {
