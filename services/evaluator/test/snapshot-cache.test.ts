@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { subscribeToSnapshots } from '@tocsin/redis/snapshot-store'
 import { metrics } from '@tocsin/runtime/metrics'
 import { eventually } from '@tocsin/testkit/eventually'
+import { startGate, targetOf } from '@tocsin/testkit/gate'
+import { testServers } from '@tocsin/testkit/servers'
 import { afterEach, describe, expect, vi } from 'vitest'
 import { SnapshotCache } from '../src/snapshot-cache.ts'
 import { chunkKey, publishSnapshot } from './publish-snapshot.ts'
@@ -128,6 +130,35 @@ describe('a snapshot is taken into use', () => {
     expect(after.count).toBe(before.count + 1)
     expect(after.sum - before.sum).toBeGreaterThanOrEqual(2)
   })
+})
+
+test('of versions that were skipped, changes waited at least since ours was last found to be the newest', async ({
+  redis,
+  connect,
+  prefix,
+  startCache,
+}) => {
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(1_000)
+  await using gate = await startGate(targetOf(testServers().redisUrl))
+  await gate.open()
+  const own = connect(`redis://${gate.host}:${gate.port}`)
+  const { cache } = startCache({ redis: own })
+  await publishSnapshot(redis, prefix, rulesOf(1, 3), { version: 1 })
+  await inUse(cache, 1)
+  clock.mockReturnValue(40_000)
+  const looks = vi.spyOn(own, 'hget')
+  await eventually(() => expect(looks.mock.calls.length).toBeGreaterThan(1))
+
+  await gate.close()
+  clock.mockReturnValue(100_000)
+  await publishSnapshot(redis, prefix, rulesOf(2, 3), { version: 2, oldestChangeAt: new Date().toISOString() })
+  await publishSnapshot(redis, prefix, rulesOf(3, 3), { version: 3, oldestChangeAt: new Date().toISOString() })
+  const before = await propagation()
+  await gate.open()
+  await inUse(cache, 3)
+  const after = await propagation()
+  expect(after.count).toBe(before.count + 1)
+  expect(after.sum - before.sum).toBeCloseTo(60)
 })
 
 describe('rules that cannot be used', () => {
