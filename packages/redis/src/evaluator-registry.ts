@@ -15,16 +15,28 @@ export interface RunningEvaluator {
 /** Five heartbeats a second apart: one that is late because of a long garbage collection does not look like a death. */
 export const evaluatorTtlMs = 5_000
 
-/** The field's value is `<expiry> <version> <since>`. Sweeps who is gone while it is here; the key goes with the last of them. */
-const beat = `
+/**
+ * An expiry further off than any heartbeat makes it was written before the clock of Redis was set back: whoever lives
+ * writes another one within a second.
+ */
+const isHere = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function isHere(expiry)
+  expiry = tonumber(expiry)
+  return expiry and expiry > now and expiry <= now + ${evaluatorTtlMs}
+end
+`
+
+/** The field's value is `<expiry> <version> <since>`. Sweeps who is gone while it is here; the key goes with the last of them. */
+const beat = `${isHere}
 local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
-  if tonumber(string.match(entries[i + 1], '^%d+') or 0) <= now then redis.call('HDEL', KEYS[1], entries[i]) end
+  if not isHere(string.match(entries[i + 1], '^%d+')) then redis.call('HDEL', KEYS[1], entries[i]) end
 end
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + ARGV[2]) .. ' ' .. ARGV[3] .. ' ' .. ARGV[4])
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+local left = redis.call('PTTL', KEYS[1])
+if left < tonumber(ARGV[2]) or left > ${evaluatorTtlMs} then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 `
 
 export async function heartbeat(
@@ -41,14 +53,12 @@ export async function removeEvaluator(redis: Redis, prefix: string, evaluatorId:
   await redis.hdel(key(prefix), evaluatorId).catch(rethrowRedis)
 }
 
-const live = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+const live = `${isHere}
 local found = {}
 local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
   local expiry, version, since = string.match(entries[i + 1], '^(%d+) (%d+) (%S+)$')
-  if expiry and tonumber(expiry) > now then
+  if isHere(expiry) then
     found[#found + 1] = {entries[i], version, since}
   end
 end

@@ -53,6 +53,19 @@ test('nothing is left in Redis when nobody sends heartbeats any more', async ({ 
   expect(left).toBeLessThanOrEqual(evaluatorTtlMs)
 })
 
+test('one that died before the clock of Redis was set back counts no more', async ({ redis, prefix }) => {
+  const registry = `${prefix}evaluators`
+  await heartbeat(redis, prefix, { evaluator_id: 'dead', snapshot_version: 1, since })
+  const later = (await redis.hget(registry, 'dead'))!.replace(/^\d+/, expiry => String(Number(expiry) + 60_000))
+  await redis.hset(registry, 'dead', later)
+  await redis.pexpire(registry, evaluatorTtlMs + 60_000)
+  expect(await readEvaluators(redis, prefix)).toEqual([])
+
+  await heartbeat(redis, prefix, { evaluator_id: 'alive', snapshot_version: 1, since })
+  expect(await redis.hkeys(registry)).toEqual(['alive'])
+  expect(await redis.pttl(registry)).toBeLessThanOrEqual(evaluatorTtlMs)
+})
+
 test('whatever else a field may hold is left out instead of failing the list', async ({ redis, prefix }) => {
   await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 1, since })
   await redis.hset(`${prefix}evaluators`, 'b', 'nonsense', 'c', '99999999999999 1', 'd', '')
