@@ -10,7 +10,18 @@ export interface RunningEvaluator {
   snapshot_version: number
   /** When it began to match with that version, by its own clock: RFC 3339. */
   since: string
+  /** Rules of that snapshot that it leaves out because it cannot use them. Absent: none. */
+  refused?: RefusedRules | undefined
 }
+
+export interface RefusedRules {
+  rules: number
+  /** The first of them, at most `refusedIdsMax`. */
+  rule_ids: string[]
+}
+
+/** 30 KB in each heartbeat, at the worst. */
+export const refusedIdsMax = 1_000
 
 /** Five heartbeats a second apart: one that is late because of a long garbage collection does not look like a death. */
 export const evaluatorTtlMs = 5_000
@@ -28,13 +39,13 @@ local function isHere(expiry)
 end
 `
 
-/** The field's value is `<expiry> <version> <since>`. Sweeps who is gone while it is here; the key goes with the last of them. */
+/** The field's value is `<expiry> <the rest as JSON>`. Sweeps who is gone while it is here; the key goes with the last of them. */
 const beat = `${isHere}
 local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
   if not isHere(string.match(entries[i + 1], '^%d+')) then redis.call('HDEL', KEYS[1], entries[i]) end
 end
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + ARGV[2]) .. ' ' .. ARGV[3] .. ' ' .. ARGV[4])
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + ARGV[2]) .. ' ' .. ARGV[3])
 local left = redis.call('PTTL', KEYS[1])
 if left < tonumber(ARGV[2]) or left > ${evaluatorTtlMs} then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 `
@@ -42,10 +53,10 @@ if left < tonumber(ARGV[2]) or left > ${evaluatorTtlMs} then redis.call('PEXPIRE
 export async function heartbeat(
   redis: Redis,
   prefix: string,
-  { evaluator_id, snapshot_version, since }: RunningEvaluator,
+  { evaluator_id, ...entry }: RunningEvaluator,
   ttlMs: number = evaluatorTtlMs,
 ): Promise<void> {
-  await redis.eval(beat, 1, key(prefix), evaluator_id, ttlMs, snapshot_version, since).catch(rethrowRedis)
+  await redis.eval(beat, 1, key(prefix), evaluator_id, ttlMs, JSON.stringify(entry)).catch(rethrowRedis)
 }
 
 /** One that stops says so, instead of counting as "not live yet" until its entry expires. */
@@ -57,22 +68,38 @@ const live = `${isHere}
 local found = {}
 local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
-  local expiry, version, since = string.match(entries[i + 1], '^(%d+) (%d+) (%S+)$')
+  local expiry, entry = string.match(entries[i + 1], '^(%d+) (.+)$')
   if isHere(expiry) then
-    found[#found + 1] = {entries[i], version, since}
+    found[#found + 1] = {entries[i], entry}
   end
 end
 return found
 `
 
-const foundSchema = z.array(z.tuple([z.string(), z.coerce.number().int(), z.string()]))
+const entrySchema = z.object({
+  snapshot_version: z.number().int(),
+  since: z.string(),
+  refused: z.object({ rules: z.number().int(), rule_ids: z.array(z.string()) }).optional(),
+})
 
 /** Those that sent a heartbeat lately, by id. */
 export async function readEvaluators(redis: Redis, prefix: string): Promise<RunningEvaluator[]> {
-  return foundSchema
-    .parse(await redis.eval(live, 1, key(prefix)).catch(rethrowRedis))
-    .map(([evaluator_id, snapshot_version, since]) => ({ evaluator_id, snapshot_version, since }))
+  const found = (await redis.eval(live, 1, key(prefix)).catch(rethrowRedis)) as [string, string][]
+  return found
+    .flatMap(([evaluator_id, text]) => {
+      const entry = readEntry(text)
+      return entry === undefined ? [] : [{ evaluator_id, ...entry }]
+    })
     .sort((a, b) => (a.evaluator_id < b.evaluator_id ? -1 : 1))
+}
+
+/** Undefined for one that is not ours to read: of a program of another version, perhaps. */
+function readEntry(text: string): Omit<RunningEvaluator, 'evaluator_id'> | undefined {
+  try {
+    return entrySchema.parse(JSON.parse(text))
+  } catch {
+    return undefined
+  }
 }
 
 const key = (prefix: string) => `${prefix}evaluators`

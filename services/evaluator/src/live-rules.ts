@@ -83,6 +83,11 @@ export class LiveRules {
     return this.#refused.size
   }
 
+  /** Some of them, for others to know of. */
+  refusedIds(max: number): string[] {
+    return this.#refused.keys().take(max).toArray()
+  }
+
   /** The latest of them, for a log: there may be very many. */
   get latestRefusals(): Refusal[] {
     return [...this.#refused.values()].slice(-refusalsTold)

@@ -35,8 +35,8 @@ export interface SnapshotCacheOptions {
   redis: Redis
   prefix: string
   log: Logger
-  /** Called when other rules are in use, with their version. */
-  onSwap: (version: number) => Promise<void>
+  /** Called when other rules are in use. */
+  onSwap: (rules: LiveRules) => Promise<void>
   inPlaceTextMax?: number
 }
 
@@ -172,7 +172,7 @@ export class SnapshotCache {
     refusedGauge.set(rules.refused)
     swapsTotal.inc({ how })
     log.debug({ version: rules.version, rules: rules.size, how }, 'snapshot in use')
-    await onSwap(rules.version)
+    await onSwap(rules)
   }
 
   /**

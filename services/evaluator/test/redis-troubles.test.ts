@@ -112,6 +112,24 @@ test('the registry knows its version right after a swap, and forgets it when it 
   expect(await readEvaluators(redis, prefix)).toEqual([])
 })
 
+test('the registry knows which rules it cannot use, as of a rule-service that is newer', async ({
+  startEvaluator,
+  publishRules,
+  redis,
+  prefix,
+}) => {
+  const ofTomorrow = { all: [{ fact: 'severity', operator: 'of tomorrow', value: 'HIGH' }] }
+  await publishRules(1, [rule('rul_1'), rule('rul_2', { conditions: ofTomorrow })])
+  await startEvaluator().untilReady()
+  const refused = { rules: 1, rule_ids: ['rul_2'] }
+  await eventually(async () =>
+    expect(await readEvaluators(redis, prefix)).toMatchObject([{ snapshot_version: 1, refused }]),
+  )
+  await publishRules(2, [rule('rul_1'), rule('rul_2')])
+  await eventually(async () => expect(await versions(redis, prefix)).toEqual([2]))
+  expect((await readEvaluators(redis, prefix))[0]).not.toHaveProperty('refused')
+})
+
 async function versions(redis: Parameters<typeof readEvaluators>[0], prefix: string): Promise<number[]> {
   return (await readEvaluators(redis, prefix)).map(evaluator => evaluator.snapshot_version)
 }

@@ -66,7 +66,7 @@ export const test = base.extend<Fixtures>({
 export function startCache(options: Omit<SnapshotCacheOptions, 'onSwap'>): RunningCache {
   const told: number[] = []
   const stopping = new AbortController()
-  const cache = new SnapshotCache({ ...options, onSwap: async version => void told.push(version) })
+  const cache = new SnapshotCache({ ...options, onSwap: async rules => void told.push(rules.version) })
   const ended = cache.keepCurrent(stopping.signal)
   const stop = async () => {
     stopping.abort()
