@@ -8,6 +8,7 @@ import { testKafka } from '@tocsin/testkit/test-kafka'
 import { readTopic } from '@tocsin/testkit/topic-reader'
 import { describe, expect } from 'vitest'
 import { alert, matches, matchOf, rule, test } from './evaluator-fixture.ts'
+import { metric } from './snapshot-fixture.ts'
 
 describe('alerts become matches', () => {
   test('one of another client, in bare JSON, makes one record for each team whose rules hold', async ({
@@ -188,22 +189,32 @@ describe('rules come and go', () => {
     startEvaluator,
     publishRules,
     publishAlerts,
+    redis,
+    prefix,
     matched,
   }) => {
-    // Every rule of snapshot n is at version n, and n tells how many rules there are.
-    const rulesOf = (version: number) =>
-      Array.from({ length: 1 + (version % 5) }, (_, index) => rule(`rul_${index}`, { version }))
-    await publishRules(1, rulesOf(1))
+    // Snapshot n has one rule that never changes and some others, all at version n; n tells how many.
+    const versionsIn = (version: number) => [1, ...Array<number>(1 + (version % 5)).fill(version)]
+    const rulesOf = (version: number) => versionsIn(version).map((each, at) => rule(`rul_${at}`, { version: each }))
+    const before = { inPlace: await swaps('in place'), beside: await swaps('beside') }
+    await publishRules(1, rulesOf(1), 4)
     await startEvaluator().untilReady()
     for (let version = 2; version <= 60; version++) {
-      await Promise.all([publishRules(version, rulesOf(version)), publishAlerts(alert(`a${version}`))])
+      const chunkCount = version <= 30 ? 4 : 2
+      await Promise.all([publishRules(version, rulesOf(version), chunkCount), publishAlerts(alert(`a${version}`))])
+      if (version % 10 === 0) await inUse(redis, prefix, version)
     }
     await eventually(() => expect(new Set(matches(matched).map(match => match.alert.alert_id)).size).toBe(59))
     for (const { snapshot_version, rules } of matches(matched)) {
-      expect(rules.map(one => one.version)).toEqual(rulesOf(snapshot_version).map(() => snapshot_version))
+      expect(rules.map(one => one.version).toSorted((a, b) => a - b)).toEqual(versionsIn(snapshot_version))
     }
+    // The first snapshot is built beside as well.
+    expect((await swaps('in place')) - before.inPlace).toBeGreaterThan(3)
+    expect((await swaps('beside')) - before.beside).toBe(2)
   })
 })
+
+const swaps = (how: string) => metric('tocsin_evaluator_swaps_total', { how })
 
 async function inUse(redis: Parameters<typeof readEvaluators>[0], prefix: string, version: number): Promise<void> {
   await eventually(async () => {
