@@ -1,7 +1,7 @@
 import { matchSchema } from '@tocsin/contracts/messages'
 import type { SnapshotRule } from '@tocsin/contracts/snapshot'
 import { describe, expect, test } from 'vitest'
-import { linesOfRules, liveRulesOf } from '../test/rules-in-chunks.ts'
+import { anyAlert, anyRule, linesOfRules, liveRulesOf } from '../test/rules-in-chunks.ts'
 import type { IncomingAlert } from './decode-alert.ts'
 import { evaluate, type MatchRecord } from './evaluate.ts'
 import type { LiveRules } from './live-rules.ts'
@@ -132,33 +132,21 @@ function liveRules(rules: SnapshotRule[], version = 1): Promise<LiveRules> {
   return liveRulesOf(linesOfRules(rules), { version })
 }
 
-function rule(rule_id: string, team_id: string, fact: string, value: string): SnapshotRule {
-  return {
-    rule_id,
+const rule = (rule_id: string, team_id: string, fact: string, value: string): SnapshotRule =>
+  anyRule(rule_id, {
     team_id,
-    name: `name of ${rule_id}`,
     version: 3,
     endpoint_ids: ['end_1'],
     conditions: { all: [{ fact, operator: 'equal', value }] },
-    notify_resolved: true,
-  }
-}
+  })
 
-function incoming(alert: Partial<IncomingAlert['alert']> = {}, headers: Record<string, string> = {}): IncomingAlert {
-  return {
-    alert: {
-      alert_id: 'a1',
-      severity: 'HIGH',
-      source: 'api',
-      name: 'timeout',
-      context: {},
-      event_ts: '2026-03-01T12:00:00Z',
-      status: 'firing',
-      ...alert,
-    },
-    headers,
-  }
-}
+const incoming = (
+  alert: Partial<IncomingAlert['alert']> = {},
+  headers: Record<string, string> = {},
+): IncomingAlert => ({
+  alert: { ...anyAlert, ...alert },
+  headers,
+})
 
 function decoded(record: MatchRecord) {
   return matchSchema.parse(JSON.parse(record.value))

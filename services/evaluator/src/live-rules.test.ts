@@ -4,7 +4,16 @@ import { hashOfChunk } from '@tocsin/redis/snapshot-chunk'
 import type { Matcher } from '@tocsin/rules'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { changeRules, eachTakesLong, type Line, linesOfRules, liveRulesOf, textsOf } from '../test/rules-in-chunks.ts'
+import {
+  anyAlert,
+  anyRule,
+  changeRules,
+  eachTakesLong,
+  type Line,
+  linesOfRules,
+  liveRulesOf,
+  textsOf,
+} from '../test/rules-in-chunks.ts'
 import { changeOf } from './chunk-change.ts'
 import { LiveRules } from './live-rules.ts'
 
@@ -17,49 +26,41 @@ vi.mock(import('@tocsin/rules'), async original => {
 })
 afterEach(() => vi.restoreAllMocks())
 
-const alert = {
-  alert_id: 'a',
-  severity: 'HIGH',
-  source: 'api',
-  name: 'timeout',
-  context: {},
-  status: 'firing',
-} as const
-const event_ts = '2026-03-01T12:00:00Z'
 const idsOf = (rules: LiveRules) =>
-  [...(rules.match({ ...alert, event_ts })?.values() ?? [])].flatMap(texts =>
-    texts.map(text => JSON.parse(text).rule_id),
-  )
+  [...(rules.match(anyAlert)?.values() ?? [])].flatMap(texts => texts.map(text => JSON.parse(text).rule_id))
 
 describe('a rule that cannot be used', () => {
   const strange: [string, string][] = [
     ['not JSON', '{"rule_id":'],
     ['not an object', '7'],
-    ['a field is missing', JSON.stringify({ ...rule('strange'), team_id: undefined })],
-    ['a field is of another kind', JSON.stringify({ ...rule('strange'), endpoint_ids: ['e', 7] })],
-    ['its conditions are none', JSON.stringify({ ...rule('strange'), conditions: 'later' })],
-    ['it is another rule', JSON.stringify(rule('other'))],
-    ['the matcher cannot read it', JSON.stringify(rule('strange', { all: [{ fact: 'x', operator: '?', value: 1 }] }))],
+    ['a field is missing', JSON.stringify({ ...anyRule('strange'), team_id: undefined })],
+    ['a field is of another kind', JSON.stringify({ ...anyRule('strange'), endpoint_ids: ['e', 7] })],
+    ['its conditions are none', JSON.stringify({ ...anyRule('strange'), conditions: 'later' })],
+    ['it is another rule', JSON.stringify(anyRule('other'))],
+    [
+      'the matcher cannot read it',
+      JSON.stringify(anyRule('strange', { conditions: { all: [{ fact: 'x', operator: '?', value: 1 }] } })),
+    ],
   ]
 
   test.each(strange)('is left out and named, the others match: %s', async (_, json) => {
-    const rules = await liveRulesOf([['strange', json], ...linesOfRules([rule('good')])])
+    const rules = await liveRulesOf([['strange', json], ...linesOfRules([anyRule('good')])])
     expect(rules.latestRefusals).toEqual([{ rule_id: 'strange', reason: expect.stringMatching(/.{5}/) }])
     expect([rules.size, rules.refused]).toEqual([1, 1])
     expect(idsOf(rules)).toEqual(['good'])
   })
 
   test.each(strange)('does not stay as it was before: %s', async (_, json) => {
-    const rules = await liveRulesOf(linesOfRules([rule('strange'), rule('good')]))
-    expect(await change(rules, [['strange', json], ...linesOfRules([rule('good')])])).toBe(1)
+    const rules = await liveRulesOf(linesOfRules([anyRule('strange'), anyRule('good')]))
+    expect(await change(rules, [['strange', json], ...linesOfRules([anyRule('good')])])).toBe(1)
     expect(idsOf(rules)).toEqual(['good'])
 
-    expect(await change(rules, linesOfRules([rule('strange'), rule('good')]))).toBe(0)
+    expect(await change(rules, linesOfRules([anyRule('strange'), anyRule('good')]))).toBe(0)
     expect(idsOf(rules).toSorted()).toEqual(['good', 'strange'])
     expect(rules.refused).toBe(0)
 
-    await change(rules, [['strange', json], ...linesOfRules([rule('good')])])
-    await change(rules, linesOfRules([rule('good')]))
+    await change(rules, [['strange', json], ...linesOfRules([anyRule('good')])])
+    await change(rules, linesOfRules([anyRule('good')]))
     expect([rules.size, rules.refused]).toEqual([1, 0])
   })
 
@@ -100,7 +101,7 @@ describe('the difference between two states of a chunk', () => {
     const shuffled = fc
       .uniqueArray(rules, { selector: ([id]) => id })
       .map(some =>
-        some.map(([id, version, isGood]): Line => [id, isGood ? JSON.stringify({ ...rule(id), version }) : '{']),
+        some.map(([id, version, isGood]): Line => [id, isGood ? JSON.stringify({ ...anyRule(id), version }) : '{']),
       )
     await fc.assert(
       fc.asyncProperty(fc.array(shuffled, { minLength: 1, maxLength: 6 }), async states => {
@@ -117,7 +118,7 @@ describe('the difference between two states of a chunk', () => {
   })
 
   test('a rule that goes from one chunk to another stays', async () => {
-    const [text] = textsOf(linesOfRules([rule('r1')]), 1)
+    const [text] = textsOf(linesOfRules([anyRule('r1')]), 1)
     const rules = new LiveRules(2)
     await changeRules(rules, ['', text!], 1)
     await changeRules(rules, [text!, ''], 2)
@@ -134,7 +135,7 @@ describe('the difference between two states of a chunk', () => {
 describe('batches go on', () => {
   const versions = (rules: LiveRules) => new Set(textsIn(rules).map(text => JSON.parse(text).version))
   const some = (version: number) =>
-    textsOf(linesOfRules(Array.from({ length: 50 }, (_, at) => ({ ...rule(`r${at}`), version }))), 1)[0]!
+    textsOf(linesOfRules(Array.from({ length: 50 }, (_, at) => ({ ...anyRule(`r${at}`), version }))), 1)[0]!
 
   test('while rules are prepared, after each one that takes long, and see nothing of them until all are taken', async () => {
     eachTakesLong()
@@ -191,14 +192,9 @@ const textOfRule = ({ rule_id, name, version, endpoint_ids }: SnapshotRule) =>
   JSON.stringify({ rule_id, name, version, endpoint_ids })
 
 /** What is told of all rules that match. */
-const textsIn = (rules: LiveRules) => [...(rules.match({ ...alert, event_ts })?.values() ?? [])].flat().toSorted()
+const textsIn = (rules: LiveRules) => [...(rules.match(anyAlert)?.values() ?? [])].flat().toSorted()
 
 const linesOfState = (state: Record<string, number>) =>
-  linesOfRules(Object.entries(state).map(([id, version]) => ({ ...rule(id), version })))
+  linesOfRules(Object.entries(state).map(([id, version]) => ({ ...anyRule(id), version })))
 
 const change = (rules: LiveRules, lines: readonly Line[]) => changeRules(rules, textsOf(lines, 1), rules.version + 1)
-
-function rule(rule_id: string, conditions: object = { all: [{ fact: 'severity', operator: 'equal', value: 'HIGH' }] }) {
-  const common = { team_id: 'payments', name: 'rule', version: 1, endpoint_ids: [], notify_resolved: true }
-  return { ...common, rule_id, conditions } as SnapshotRule
-}

@@ -1,7 +1,32 @@
+import type { Alert } from '@tocsin/contracts/alert'
 import type { SnapshotRule } from '@tocsin/contracts/snapshot'
 import { chunkOf, hashOfChunk, lineOf, textOf } from '@tocsin/redis/snapshot-chunk'
 import { vi } from 'vitest'
 import { LiveRules } from '../src/live-rules.ts'
+
+/** Each rule of `anyRule` matches it. */
+export const anyAlert = {
+  alert_id: 'a1',
+  severity: 'HIGH',
+  source: 'api',
+  name: 'timeout',
+  context: {},
+  event_ts: '2026-03-01T12:00:00Z',
+  status: 'firing',
+} as const satisfies Alert
+
+export function anyRule(rule_id: string, more: Partial<SnapshotRule> = {}): SnapshotRule {
+  return {
+    rule_id,
+    team_id: 'payments',
+    name: `name of ${rule_id}`,
+    version: 1,
+    endpoint_ids: [],
+    conditions: { all: [{ fact: 'severity', operator: 'equal', value: 'HIGH' }] },
+    notify_resolved: true,
+    ...more,
+  }
+}
 
 /** A rule's id, and what stands in its line: mostly the rule as JSON. */
 export type Line = readonly [ruleId: string, json: string]
