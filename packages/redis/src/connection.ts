@@ -14,6 +14,14 @@ const commandTimeoutMs = 5_000
 const quitMs = 1_000
 
 /**
+ * After a failover the address leads to another server. Who was the primary keeps its connections, and answers them with
+ * one of these; to a transaction, or from within a script of an older Redis, in the middle of its text.
+ */
+const takesNoWrites = /\b(READONLY|MASTERDOWN|NOREPLICAS)\b/
+/** Refusals that are closer than this belong to one outage, which is told once. */
+const outageMs = 60_000
+
+/**
  * Commands fail at once while Redis is away instead of queueing in memory without bound: every user has a way to go
  * on without Redis, or a loop that comes back. `patient` is for BullMQ, whose blocking reads must wait.
  */
@@ -22,10 +30,28 @@ export function connectRedis(settings: RedisSettings, log: Logger, { patient = f
     maxRetriesPerRequest: patient ? null : 0,
     enableOfflineQueue: patient,
     retryStrategy: (attempt: number) => Math.min(attempt * 100, reconnectCapMs),
+    reconnectOnError: reconnectWhereWritesAreTaken(log),
     ...(patient ? {} : { commandTimeout: commandTimeoutMs }),
     ...(settings.REDIS_TLS_CA === undefined ? {} : { tls: { ca: readFileSync(settings.REDIS_TLS_CA, 'utf8') } }),
   }
   const redis = new Redis(settings.REDIS_URL, options)
+  tellOutages(redis, log)
+  return redis
+}
+
+/** The command still fails: whoever sent it repeats it, and knows better whether that is right. */
+function reconnectWhereWritesAreTaken(log: Logger): (error: Error) => boolean {
+  let refusedAt = Number.NEGATIVE_INFINITY
+  return error => {
+    if (!takesNoWrites.test(error.message)) return false
+    const isNews = performance.now() - refusedAt > outageMs
+    refusedAt = performance.now()
+    if (isNews) log.warn({ error: error.message }, 'Redis takes no writes; looking for one that does')
+    return true
+  }
+}
+
+function tellOutages(redis: Redis, log: Logger): void {
   let away = false
   redis.on('error', error => {
     if (!away) log.warn({ error: messageOf(error) }, 'Redis cannot be reached')
@@ -35,7 +61,6 @@ export function connectRedis(settings: RedisSettings, log: Logger, { patient = f
     if (away) log.info('Redis is back')
     away = false
   })
-  return redis
 }
 
 /** A connection that is just being made is waited for: a start need not be told that it has not been made yet. */
