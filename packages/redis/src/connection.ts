@@ -10,7 +10,15 @@ export type { Redis }
 
 /** Reconnects for ever; between two attempts at most this long, so that work goes on soon after Redis is back. */
 const reconnectCapMs = 2_000
-const commandTimeoutMs = 5_000
+/**
+ * Who awaits an answer and gets not a byte for this long has nobody at the other end, even if no packet says so: the
+ * machine is gone, or its address moved. TCP by itself would go on waiting for a quarter of an hour.
+ */
+const answerMs = 5_000
+/** BullMQ blocks in a read for 10 s at most. */
+const patientAnswerMs = 15_000
+/** Who only listens awaits no answer: it asks. */
+const askEveryMs = 5_000
 const quitMs = 1_000
 
 /**
@@ -31,11 +39,17 @@ export function connectRedis(settings: RedisSettings, log: Logger, { patient = f
     enableOfflineQueue: patient,
     retryStrategy: (attempt: number) => Math.min(attempt * 100, reconnectCapMs),
     reconnectOnError: reconnectWhereWritesAreTaken(log),
-    ...(patient ? {} : { commandTimeout: commandTimeoutMs }),
+    connectTimeout: answerMs,
+    socketTimeout: patient ? patientAnswerMs : answerMs,
+    ...(patient ? {} : { commandTimeout: answerMs }),
     ...(settings.REDIS_TLS_CA === undefined ? {} : { tls: { ca: readFileSync(settings.REDIS_TLS_CA, 'utf8') } }),
   }
   const redis = new Redis(settings.REDIS_URL, options)
   tellOutages(redis, log)
+  redis.on('ready', () => {
+    const asking = setInterval(() => redis.ping().catch(() => {}), askEveryMs).unref()
+    redis.once('close', () => clearInterval(asking))
+  })
   return redis
 }
 

@@ -1,20 +1,26 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '@tocsin/runtime/logger'
 import { eventually } from '@tocsin/testkit/eventually'
+import { type Gate, startGate, targetOf } from '@tocsin/testkit/gate'
 import { hasRedisPairs, type RedisPair, startRedisPair, tellRedis } from '@tocsin/testkit/redis-pair'
+import { testServers } from '@tocsin/testkit/servers'
 import { afterAll, test as base, beforeAll, describe, expect } from 'vitest'
 import { closeRedis, connectRedis, type Redis } from '../src/connection.ts'
 import { log } from './private-redis.ts'
 
 interface Fixtures {
   /** Closed when the test ends. */
-  connectTo: (at: { url: string }, options?: { patient?: boolean; log?: Logger }) => Promise<Redis>
+  connectTo: (at: { url: string } | Gate, options?: { patient?: boolean; log?: Logger }) => Promise<Redis>
+  /** In front of the Redis of all tests; open. */
+  gate: Gate
 }
 
 const test = base.extend<Fixtures>({
   // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of the fixtures that a fixture needs from here
   connectTo: async ({}, use) => {
     const connected: Redis[] = []
-    await use(async ({ url }, options = {}) => {
+    await use(async (at, options = {}) => {
+      const url = 'url' in at ? at.url : `redis://${at.host}:${at.port}`
       const settings = { REDIS_URL: url, REDIS_TLS_CA: undefined, REDIS_KEY_PREFIX: '' }
       const redis = connectRedis(settings, options.log ?? log, options)
       connected.push(redis)
@@ -22,6 +28,13 @@ const test = base.extend<Fixtures>({
       return redis
     })
     await Promise.all(connected.map(closeRedis))
+  },
+
+  // biome-ignore lint/correctness/noEmptyPattern: as above
+  gate: async ({}, use) => {
+    await using gate = await startGate(targetOf(testServers().redisUrl))
+    await gate.open()
+    await use(gate)
   },
 })
 
@@ -85,6 +98,65 @@ describe.runIf(hasRedisPairs)('a connection to a server that takes no writes any
     pair.gate.moveTo(pair.replica)
     await untilItWorks(() => redis.set('key', 'after the cut'))
     expect(await tellRedis(pair.replica, 'GET key')).toContain('after the cut')
+  })
+})
+
+describe.concurrent('a connection whose other end has vanished without a word is replaced, and no other', () => {
+  test('one that asks', async ({ connectTo, gate, expect }) => {
+    const redis = await connectTo(gate)
+    gate.freeze()
+    await expect(redis.ping()).rejects.toThrow()
+    await gate.open()
+    await untilItWorks(() => redis.ping())
+  })
+
+  test('one that only listens', async ({ connectTo, gate, expect }) => {
+    const redis = await connectTo({ url: testServers().redisUrl })
+    const subscriber = await connectTo(gate)
+    const channel = `channel of ${gate.port}`
+    await subscriber.subscribe(channel)
+    const heard: string[] = []
+    subscriber.on('message', (_, message) => heard.push(message))
+    gate.freeze()
+    await redis.publish(channel, 'lost')
+    await gate.open()
+    await untilItWorks(async () => {
+      await redis.publish(channel, 'again')
+      expect(heard).toContain('again')
+    })
+    expect(heard).not.toContain('lost')
+  })
+
+  test('a patient one, which then asks again', async ({ connectTo, gate, expect }) => {
+    const redis = await connectTo(gate, { patient: true })
+    gate.freeze()
+    const answer = redis.ping()
+    await gate.open()
+    expect(await answer).toBe('PONG')
+  })
+
+  test.for([false, true])('one that was just made (patient: %s)', async (patient, { connectTo, gate }) => {
+    gate.freeze()
+    const connecting = connectTo(gate, { patient })
+    await sleep(100)
+    await gate.open()
+    await connecting
+  })
+
+  test('not one with nothing to do, nor one that hears nothing', async ({ connectTo, gate, expect }) => {
+    const [idle, subscriber] = [await connectTo(gate), await connectTo(gate)]
+    let closed = 0
+    for (const redis of [idle, subscriber]) redis.on('close', () => closed++)
+    await subscriber.subscribe(`quiet ${gate.port}`)
+    await sleep(12_000)
+    expect(closed).toBe(0)
+  })
+
+  test('not a patient one that waits in blocking reads', async ({ connectTo, gate, expect }) => {
+    const redis = await connectTo(gate, { patient: true })
+    const id = await redis.client('ID')
+    for (let read = 1; read <= 2; read++) expect(await redis.bzpopmin(`empty ${gate.port}`, 10)).toBeNull()
+    expect(await redis.client('ID')).toBe(id)
   })
 })
 

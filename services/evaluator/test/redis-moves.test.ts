@@ -2,7 +2,9 @@ import { closeRedis, connectRedis, type Redis } from '@tocsin/redis/connection'
 import { readEvaluators } from '@tocsin/redis/evaluator-registry'
 import { createLogger } from '@tocsin/runtime/logger'
 import { eventually } from '@tocsin/testkit/eventually'
+import { startGate, targetOf } from '@tocsin/testkit/gate'
 import { hasRedisPairs, startRedisPair } from '@tocsin/testkit/redis-pair'
+import { testServers } from '@tocsin/testkit/servers'
 import { expect, onTestFinished } from 'vitest'
 import { rule, test } from './evaluator-fixture.ts'
 import { publishSnapshot } from './publish-snapshot.ts'
@@ -25,6 +27,26 @@ test.runIf(hasRedisPairs)(
     await inUse(after, prefix, 2)
   },
 )
+
+test('when Redis has vanished without a word, it goes on over new connections', async ({
+  startEvaluator,
+  publishRules,
+  redis,
+  prefix,
+}) => {
+  await using gate = await startGate(targetOf(testServers().redisUrl))
+  await gate.open()
+  await publishRules(1, [rule('rul_1')])
+  const evaluator = startEvaluator({ REDIS_URL: `redis://${gate.host}:${gate.port}` })
+  await evaluator.untilReady()
+  await inUse(redis, prefix, 1)
+
+  gate.freeze()
+  await publishRules(2, [rule('rul_2')])
+  await gate.open()
+  await inUse(redis, prefix, 2)
+  await evaluator.untilReady()
+})
 
 async function connect({ host, port }: { host: string; port: number }): Promise<Redis> {
   const settings = { REDIS_URL: `redis://${host}:${port}`, REDIS_TLS_CA: undefined, REDIS_KEY_PREFIX: '' }

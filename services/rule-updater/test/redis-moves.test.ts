@@ -1,6 +1,8 @@
 import { closeRedis, connectRedis, type Redis } from '@tocsin/redis/connection'
 import { createLogger } from '@tocsin/runtime/logger'
+import { startGate, targetOf } from '@tocsin/testkit/gate'
 import { hasRedisPairs, startRedisPair } from '@tocsin/testkit/redis-pair'
+import { testServers } from '@tocsin/testkit/servers'
 import { type InProcess, startInProcess } from '@tocsin/testkit/service-in-process'
 import { settings } from '../src/config.ts'
 import { start } from '../src/start.ts'
@@ -62,3 +64,23 @@ test.runIf(hasRedisPairs)(
     await updater.untilReady()
   },
 )
+
+test('when Redis has vanished without a word, it publishes over a new connection', async ({
+  startUpdater,
+  database,
+  redis,
+  prefix,
+}) => {
+  await using gate = await startGate(targetOf(testServers().redisUrl))
+  await gate.open()
+  const updater = startUpdater(`redis://${gate.host}:${gate.port}`)
+  await updater.untilReady()
+  await insertRules(database, ['rul_1'])
+  await upToDate(database, redis, prefix)
+
+  gate.freeze()
+  await insertRules(database, ['rul_2'])
+  await gate.open()
+  await upToDate(database, redis, prefix)
+  await updater.untilReady()
+})

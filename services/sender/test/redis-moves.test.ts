@@ -1,4 +1,5 @@
 import { eventually } from '@tocsin/testkit/eventually'
+import { startGate, targetOf } from '@tocsin/testkit/gate'
 import { hasRedisPairs, startRedisPair } from '@tocsin/testkit/redis-pair'
 import { testKafka } from '@tocsin/testkit/test-kafka'
 import { expect } from 'vitest'
@@ -22,3 +23,19 @@ test.runIf(hasRedisPairs)(
     await eventually(async () => expect(await statusOf(database, notified)).toBe('delivered'), { withinMs })
   },
 )
+
+test('when Redis has vanished without a word, jobs go over new connections', { timeout }, async ({
+  database,
+  environment,
+  webhooks,
+  startSender,
+}) => {
+  await using gate = await startGate(targetOf(environment.REDIS_URL!))
+  await gate.open()
+  await startSender({ REDIS_URL: `redis://${gate.host}:${gate.port}` })
+  const notified = await notify(database, [await addWebhook(database, webhooks.url)])
+  gate.freeze()
+  await publishReady(testKafka(environment.KAFKA_TOPIC_PREFIX!), [notified])
+  await gate.open()
+  await eventually(async () => expect(await statusOf(database, notified)).toBe('delivered'), { withinMs })
+})
