@@ -15,8 +15,13 @@ export interface Queryable {
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
 
 /** A connection attempt that hangs, and a server that stops answering, must become errors that loops can retry. */
-const connectTimeoutMs = 5_000
-const queryTimeoutMs = 30_000
+export interface Timeouts {
+  /** Until there is a connection, be it a new one or one that somebody else gives back. */
+  connectMs: number
+  queryMs: number
+}
+
+const usualTimeouts: Timeouts = { connectMs: 5_000, queryMs: 30_000 }
 /** Who only listens would never see that the other end is gone: it asks, and has this long to wait for the answer. */
 const listenAskMs = 5_000
 const listenBackoffCapMs = 2_000
@@ -30,12 +35,13 @@ export class Database implements Queryable {
   /** Whether more has come since the notification that is under way, by channel. */
   readonly #notifying = new Map<string, { again: boolean }>()
 
-  constructor(settings: PostgresSettings, log: Logger) {
+  constructor(settings: PostgresSettings, log: Logger, timeouts: Partial<Timeouts> = {}) {
+    const { connectMs, queryMs } = { ...usualTimeouts, ...timeouts }
     this.#log = log
     this.#options = {
       ...connectionOptions(settings),
-      connectionTimeoutMillis: connectTimeoutMs,
-      query_timeout: queryTimeoutMs,
+      connectionTimeoutMillis: connectMs,
+      query_timeout: queryMs,
       application_name: 'tocsin',
     }
     this.#pool = new pg.Pool({ ...this.#options, max: settings.DATABASE_POOL_SIZE })
