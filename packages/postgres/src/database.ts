@@ -32,6 +32,8 @@ export class Database implements Queryable {
   readonly #pool: pg.Pool
   readonly #options: pg.ClientConfig
   readonly #log: Logger
+  /** Whether more has come since the notification that is under way, by channel. */
+  readonly #notifying = new Map<string, { again: boolean }>()
 
   constructor(settings: PostgresSettings, log: Logger, timeouts: Partial<Timeouts> = {}) {
     const { connectMs, queryMs } = { ...usualTimeouts, ...timeouts }
@@ -71,6 +73,27 @@ export class Database implements Queryable {
     } finally {
       client.release(broken)
     }
+  }
+
+  /**
+   * Tells whoever listens. Nobody waits for it, and it may be lost; all that come while one is under way are one more.
+   *
+   * Not told in the transaction that it is about: Postgres lets only one of those commit at a time, flush included. With
+   * 16 writers on a disk that flushes in 2 ms that was 450 changes a second against 1,500.
+   */
+  notify(channel: string): void {
+    const underWay = this.#notifying.get(channel)
+    if (underWay !== undefined) {
+      underWay.again = true
+      return
+    }
+    const state = { again: false }
+    this.#notifying.set(channel, state)
+    const told = this.query(`SELECT pg_notify($1, '')`, [channel]).catch(() => {})
+    void told.finally(() => {
+      this.#notifying.delete(channel)
+      if (state.again) this.notify(channel)
+    })
   }
 
   /**

@@ -27,6 +27,11 @@ const usualPollMs = 200
 const batchRows = 200
 /** In its transaction a relay waits for nothing but the producer, which gives up sooner. */
 const usualHeldRowsMs = 8_000
+/**
+ * Changes that come one after the other share a batch: a batch costs Postgres, Kafka and the reader as much as some ten
+ * changes, and many writers made 200 of them a second. Nobody waits for it who comes alone.
+ */
+const restMs = 20
 const pruneEveryMs = 60 * 60_000
 const pruneRows = 10_000
 /** Short, because people wait to see their rule live once Kafka is back. */
@@ -65,7 +70,9 @@ export class Relay {
         if (failures > 0) this.#options.log.info('rule changes are published again')
         failures = 0
         await this.#prune()
-        if (rows < batchRows) await this.#bell.wait(pollMs, stopping)
+        if (rows === batchRows) continue
+        if (rows > 0) await pause(restMs, stopping)
+        await this.#bell.wait(pollMs, stopping)
       } catch (error) {
         if (!isRetryable(error)) throw error
         failures++
