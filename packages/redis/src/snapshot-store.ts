@@ -124,7 +124,7 @@ export async function readClockMs(redis: Redis): Promise<number> {
   return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
 }
 
-/** Cheap: asked every second by every reader. Undefined when there is none, as in a Redis that is new or was flushed. */
+/** For the leader, which asks every second. Undefined when there is none, as in a Redis that is new or was flushed. */
 export async function readVersion(redis: Redis, prefix: string): Promise<number | undefined> {
   const version = await readField(redis, prefix, 'version')
   return version === null ? undefined : Number(version)
