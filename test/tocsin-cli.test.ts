@@ -1,23 +1,20 @@
-import { type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
-import { text } from 'node:stream/consumers'
+import { dirname, join } from 'node:path'
 import { eventually } from '@tocsin/testkit/eventually'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { homeAt } from '../scripts/home.ts'
 import { findContainers, findVolumes } from '../scripts/infra/containers.ts'
-import { isPortFree } from '../scripts/infra/ports.ts'
 import { isRunning, type ProcessIdentity } from '../scripts/processes/process-identity.ts'
+import { commandIn, freePortBase, ownInfra as infra, tocsin } from './tocsin-command.ts'
 
-// The real ./tocsin, as a person at a shell has it, with homes and ports of its own. The tests are one story, in order.
-const tocsin = resolve(import.meta.dirname, '../tocsin')
-const infra = process.env.TOCSIN_TEST_INFRA === 'containers' ? 'containers' : 'embedded'
+// With homes and ports of its own. The tests are one story, in order.
 // All that a shell, a class path, a list or a properties file would take for something else.
 const home = join(mkdtempSync(join(tmpdir(), 'tocsin-cli-')), 'Ünïçödé 日本, $HOME \\x:y')
 const otherHome = mkdtempSync(join(tmpdir(), 'tocsin-cli-'))
 const services = ['rule-service', 'alert-producer', 'evaluator', 'aggregator', 'sender', 'rule-updater']
+const { start, run } = commandIn(home)
 let portBase = 0
 
 interface Status {
@@ -28,28 +25,13 @@ interface Status {
 }
 
 beforeAll(async () => {
-  for (portBase = 21_000; ; portBase += 10) {
-    const free = await Promise.all(services.map((_, index) => isPortFree(portBase + index)))
-    if (free.every(Boolean)) return
-  }
+  portBase = await freePortBase(21_000)
 })
 
 afterAll(async () => {
   await run(['down', '--wipe'])
   for (const folder of [dirname(home), otherHome]) rmSync(folder, { recursive: true, force: true })
 })
-
-function start(command: string, args: string[], options: SpawnOptions = {}) {
-  // URLs in the environment would be taken for given servers; this is about the stack's own.
-  const { DATABASE_URL: _d, KAFKA_BROKERS: _k, REDIS_URL: _r, SMTP_URL: _s, ...env } = process.env
-  return spawn(command, args, { ...options, env: { ...env, TOCSIN_HOME: home, ...options.env }, stdio: 'pipe' })
-}
-
-async function run(args: string[], options: SpawnOptions & { command?: string } = {}) {
-  const child = start(options.command ?? tocsin, args, options)
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, 'exit')])
-  return { code: code as number, stdout, stderr }
-}
 
 const upArguments = () => ['up', '--infra', infra, '--port-base', String(portBase)]
 

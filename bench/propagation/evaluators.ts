@@ -35,8 +35,8 @@ async function hasRules(url: string): Promise<boolean> {
   return status.snapshot_version !== undefined
 }
 
-/** Seconds of processor time that it has used since it started. */
-export async function processorSeconds(url: string): Promise<number> {
+/** What it says of itself now, by the name of a metric without labels. */
+export async function metricsOf(url: string): Promise<(name: string) => number> {
   const text = await (await fetch(`${url}/metrics`)).text()
-  return Number(/^process_cpu_seconds_total (\S+)/m.exec(text)?.[1])
+  return name => Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1])
 }

@@ -10,6 +10,7 @@ export interface SeededRules extends AsyncDisposable {
   /** The team that owns them. */
   readonly team: string
   readonly ids: readonly string[]
+  readonly database: Database
 }
 
 const rowsPerStatement = 5_000
@@ -33,6 +34,7 @@ export async function seedRules(databaseUrl: string, count: number): Promise<See
   return {
     team,
     ids,
+    database,
     async [Symbol.asyncDispose]() {
       await remove(database, team)
       await database.close()

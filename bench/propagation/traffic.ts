@@ -22,6 +22,8 @@ const distinctAlerts = 10_000
 const oneKnownOf = 50
 const oneProbeOf = 4
 const tickMs = 5
+/** Where that is not enough Kafka takes no more: what is late stays late instead of growing into one huge batch. */
+const mostAtOnce = 1_000
 
 export async function startTraffic(brokers: string, alertsPerS: number, rules: number): Promise<Traffic> {
   const parsed = parseSettings(kafkaSettings, { KAFKA_BROKERS: brokers })
@@ -49,11 +51,12 @@ export async function startTraffic(brokers: string, alertsPerS: number, rules: n
     while (!stopping.signal.aborted) {
       const due = Math.floor(((performance.now() - begun) / 1_000) * alertsPerS)
       const messages: OutgoingMessage[] = []
-      while (traffic.sent < due) messages.push(alert())
+      while (traffic.sent < due && messages.length < mostAtOnce) messages.push(alert())
       await producer.send(messages)
       await sleep(tickMs)
     }
   })()
+  running.catch(() => {}) // told at the end
   return Object.assign(traffic, {
     async [Symbol.asyncDispose]() {
       stopping.abort()

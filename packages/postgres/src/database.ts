@@ -15,8 +15,13 @@ export interface Queryable {
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
 
 /** A connection attempt that hangs, and a server that stops answering, must become errors that loops can retry. */
-const connectTimeoutMs = 5_000
-const queryTimeoutMs = 30_000
+export interface Timeouts {
+  /** Until there is a connection, be it a new one or one that somebody else gives back. */
+  connectMs: number
+  queryMs: number
+}
+
+const usualTimeouts: Timeouts = { connectMs: 5_000, queryMs: 30_000 }
 /** Who only listens would never see that the other end is gone: it asks, and has this long to wait for the answer. */
 const listenAskMs = 5_000
 const listenBackoffCapMs = 2_000
@@ -27,13 +32,16 @@ export class Database implements Queryable {
   readonly #pool: pg.Pool
   readonly #options: pg.ClientConfig
   readonly #log: Logger
+  /** Whether more has come since the notification that is under way, by channel. */
+  readonly #notifying = new Map<string, { again: boolean }>()
 
-  constructor(settings: PostgresSettings, log: Logger) {
+  constructor(settings: PostgresSettings, log: Logger, timeouts: Partial<Timeouts> = {}) {
+    const { connectMs, queryMs } = { ...usualTimeouts, ...timeouts }
     this.#log = log
     this.#options = {
       ...connectionOptions(settings),
-      connectionTimeoutMillis: connectTimeoutMs,
-      query_timeout: queryTimeoutMs,
+      connectionTimeoutMillis: connectMs,
+      query_timeout: queryMs,
       application_name: 'tocsin',
     }
     this.#pool = new pg.Pool({ ...this.#options, max: settings.DATABASE_POOL_SIZE })
@@ -65,6 +73,27 @@ export class Database implements Queryable {
     } finally {
       client.release(broken)
     }
+  }
+
+  /**
+   * Tells whoever listens. Nobody waits for it, and it may be lost; all that come while one is under way are one more.
+   *
+   * Not told in the transaction that it is about: Postgres lets only one of those commit at a time, flush included. With
+   * 16 writers on a disk that flushes in 2 ms that was 450 changes a second against 1,500.
+   */
+  notify(channel: string): void {
+    const underWay = this.#notifying.get(channel)
+    if (underWay !== undefined) {
+      underWay.again = true
+      return
+    }
+    const state = { again: false }
+    this.#notifying.set(channel, state)
+    const told = this.query(`SELECT pg_notify($1, '')`, [channel]).catch(() => {})
+    void told.finally(() => {
+      this.#notifying.delete(channel)
+      if (state.again) this.notify(channel)
+    })
   }
 
   /**

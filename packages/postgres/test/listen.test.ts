@@ -71,6 +71,33 @@ test('wakes at the commit and not before, never for what is rolled back, and onc
   expect(listening.said).toEqual([])
 })
 
+test('of many notifications at once all listeners hear one, and one that comes after the last', async ({
+  database,
+}) => {
+  const listening = listenAt(database.url)
+  await eventually(() => expect(listening.woken).toBe(1))
+  for (let at = 0; at < 1_000; at++) database.notify('changes')
+  await eventually(() => expect(listening.woken).toBe(3))
+  database.notify('changes')
+  await eventually(() => expect(listening.woken).toBe(4))
+})
+
+test("a notification that cannot be told is nobody's trouble, and the next one is told", async ({ database }) => {
+  const listening = listenAt(database.url)
+  await eventually(() => expect(listening.woken).toBe(1))
+  await using gate = await startGate(targetOf(database.url))
+  const behindGate = new URL(database.url)
+  behindGate.host = `${gate.host}:${gate.port}`
+  const settings = { DATABASE_URL: behindGate.href, DATABASE_TLS_CA: undefined, DATABASE_POOL_SIZE: 1 }
+  const teller = new Database(settings, createLogger('listen test', 'silent'))
+  onTestFinished(() => teller.close())
+  teller.notify('changes')
+  await expect(teller.ping()).rejects.toThrow()
+  await gate.open()
+  teller.notify('changes')
+  await eventually(() => expect(listening.woken).toBe(2))
+})
+
 test('a lost connection is made anew, and wakes for what was told meanwhile', async ({ database }) => {
   const listening = listenAt(database.url)
   await eventually(() => expect(listening.woken).toBe(1))

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { ChunkEntry } from '@tocsin/contracts/snapshot'
 import { AppError, messageOf } from '@tocsin/runtime/errors'
 
@@ -24,9 +23,6 @@ export interface PackedChunk {
   packed: Buffer | undefined
 }
 
-const compress = promisify(zstdCompress)
-const decompress = promisify(zstdDecompress)
-
 /** Of a digest; all are of one length, so that a reader can keep those of a chunk as one text. */
 export const digestLength = 11
 
@@ -36,7 +32,7 @@ const params = { [constants.ZSTD_c_compressionLevel]: 3 }
 /** No chunk that we write comes near; more than this is no chunk of ours, and would take the reader's memory. */
 const textBytesMax = 256 * 1_048_576
 
-/** Node packs and unpacks in pieces of 16 KiB, a trip to another thread for each. In one piece it takes half the time. */
+/** Most chunks are unpacked in one piece of this size. */
 const pieceBytes = 256 * 1024
 
 /** Of JSON without line ends, as `JSON.stringify` and Postgres write it. */
@@ -85,10 +81,14 @@ export function textOf(lines: readonly string[]): string {
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`
 }
 
+/**
+ * Not in another thread: the way there and back takes more processor time than the work, 0.34 ms against 0.13 ms for a
+ * chunk of 75 KB, and on a busy machine ten times as long.
+ */
 export async function packChunk(text: string, rules: number): Promise<PackedChunk> {
   if (text === '') return { entry: { hash: '', rules: 0, bytes: 0 }, packed: undefined }
   const bytes = Buffer.from(text)
-  const packed = await compress(bytes, { params, chunkSize: pieceBytes, pledgedSrcSize: bytes.length })
+  const packed = zstdCompressSync(bytes, { params })
   return { entry: { hash: hashOfChunk(bytes), rules, bytes: packed.length }, packed }
 }
 
@@ -96,7 +96,7 @@ export async function packChunk(text: string, rules: number): Promise<PackedChun
 export async function unpackChunk(chunkHash: string, packed: Buffer): Promise<string> {
   let bytes: Buffer
   try {
-    bytes = await decompress(packed, { maxOutputLength: textBytesMax, chunkSize: pieceBytes })
+    bytes = zstdDecompressSync(packed, { maxOutputLength: textBytesMax, chunkSize: pieceBytes })
   } catch (error) {
     throw badSnapshot(`chunk ${chunkHash} cannot be unpacked: ${messageOf(error)}`, error)
   }

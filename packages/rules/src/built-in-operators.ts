@@ -1,7 +1,6 @@
+import { hasMembers } from './json-kinds.ts'
 import { type Operator, plain, type Question } from './operator.ts'
 import { hasText, textOf } from './text-of.ts'
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
 const digits = { first: 48, last: 57 }
 /** Of `Infinity`. */
@@ -38,18 +37,18 @@ export function comparedNumber(found: unknown): number | undefined {
     // To JavaScript, a text without anything in it is 0.
     return number === 0 && !looksNumeric(found) ? Number.NaN : number
   }
-  if (!isObject(found)) return Number.NaN
+  if (!hasMembers(found)) return Number.NaN
   const only = innermost(found)
-  if (!isObject(only)) return comparedNumber(only)
+  if (!hasMembers(only)) return comparedNumber(only)
   return hasText(only) ? Number.NaN : undefined
 }
 
 /** The number that JavaScript compares a number with. */
 function numberOf(named: unknown): number | undefined {
   if (typeof named === 'string') return numberIn(named)
-  if (!isObject(named)) return Number(named)
+  if (!hasMembers(named)) return Number(named)
   const only = innermost(named)
-  if (isObject(only)) return hasText(only) ? Number.NaN : undefined
+  if (hasMembers(only)) return hasText(only) ? Number.NaN : undefined
   return typeof only === 'boolean' ? Number.NaN : Number(only ?? '')
 }
 
@@ -70,11 +69,11 @@ const ordered = (order: Order): Operator => {
       const number = numberOf(named)
       return number === undefined ? undefined : order(found, number)
     }
-    const left = isObject(found) ? textOf(found, isObject(named) ? Infinity : lengthToTell(named)) : found
-    if (isObject(found) && left === undefined) return undefined
+    const left = hasMembers(found) ? textOf(found, hasMembers(named) ? Infinity : lengthToTell(named)) : found
+    if (hasMembers(found) && left === undefined) return undefined
     if (typeof left !== 'string' || !looksNumeric(left)) return false
-    const right = isObject(named) ? textOf(named, lengthToTell(left)) : named
-    if (isObject(named) && right === undefined) return undefined
+    const right = hasMembers(named) ? textOf(named, lengthToTell(left)) : named
+    if (hasMembers(named) && right === undefined) return undefined
     return order(left as unknown as Comparable, right as Comparable)
   }
   return {
@@ -92,13 +91,13 @@ const ordered = (order: Order): Operator => {
 }
 
 /** What a rule names may be a list of 30,000 that is compared with 100,000 members of an alert's list. */
-const textOnce = (named: unknown) => (isObject(named) ? (textOf(named, Infinity) ?? named) : named)
+const textOnce = (named: unknown) => (hasMembers(named) ? (textOf(named, Infinity) ?? named) : named)
 
 /** A list is searched, and so is a text, which `swap:in` can meet. In anything else the engine cannot look. */
 function includes(list: unknown, wanted: unknown): boolean | undefined {
   if (Array.isArray(list)) return list.indexOf(wanted) > -1
   if (typeof list !== 'string') return undefined
-  const text = isObject(wanted) ? textOf(wanted, Infinity) : String(wanted)
+  const text = hasMembers(wanted) ? textOf(wanted, Infinity) : String(wanted)
   return text === undefined ? undefined : list.includes(text)
 }
 

@@ -1,4 +1,5 @@
 import { groupOf } from './group.ts'
+import { isObject } from './json-kinds.ts'
 import type { ElementClause, ElementCondition } from './language.ts'
 import { never, type Operator, type Predicate, prepared } from './operator.ts'
 import { parsePath, readPath } from './path.ts'
@@ -38,7 +39,3 @@ const anyOf =
   (tests: readonly Test[]): Test =>
   element =>
     tests.length === 0 || tests.some(holds => holds(element))
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}

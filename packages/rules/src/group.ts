@@ -12,9 +12,10 @@ export interface Group<Node> {
  * members through that have no effect, and a group may have an `operator` among them.
  */
 export function groupOf<Node extends object>(node: Node): Group<Node> | undefined {
+  const group = node as { all: Node[]; any: Node[]; not: Node }
   // Not in a loop over the names: to take a rule apart took half as long again.
-  if (Object.hasOwn(node, 'all')) return { name: 'all', parts: (node as unknown as { all: Node[] }).all }
-  if (Object.hasOwn(node, 'any')) return { name: 'any', parts: (node as unknown as { any: Node[] }).any }
-  if (Object.hasOwn(node, 'not')) return { name: 'not', parts: [(node as unknown as { not: Node }).not] }
+  if (Object.hasOwn(node, 'all')) return { name: 'all', parts: group.all }
+  if (Object.hasOwn(node, 'any')) return { name: 'any', parts: group.any }
+  if (Object.hasOwn(node, 'not')) return { name: 'not', parts: [group.not] }
   return undefined
 }

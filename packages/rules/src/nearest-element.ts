@@ -1,4 +1,5 @@
 import { groupOf } from './group.ts'
+import { isObject } from './json-kinds.ts'
 import type { ElementCondition } from './language.ts'
 import { compileOperator } from './operators.ts'
 
@@ -19,7 +20,7 @@ export function nearestElement(conditions: ElementCondition, list: readonly unkn
   let nearest: number | undefined
   let most = -1
   for (const [at, element] of list.slice(0, 10 * mostElements).entries()) {
-    const met = isElement(element) ? countMet(element) : -1
+    const met = isObject(element) ? countMet(element) : -1
     if (met > most) [nearest, most] = [at, met]
   }
   return nearest
@@ -35,6 +36,3 @@ function clausesMet(condition: ElementCondition, isNegated: boolean): (element: 
   const holds = compileOperator('element', { all: [condition] })
   return element => (holds([element]) === isNegated ? 0 : 1)
 }
-
-const isElement = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

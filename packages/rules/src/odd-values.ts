@@ -1,5 +1,6 @@
 import { alertSchema, alertStatuses, severities } from '@tocsin/contracts/alert'
 import type { Findings } from './findings.ts'
+import { hasMembers } from './json-kinds.ts'
 import type { Asked } from './operators.ts'
 
 const alertFields = new Set(Object.keys(alertSchema.shape))
@@ -7,7 +8,6 @@ const closedFields = new Map<unknown, readonly unknown[]>([
   ['severity', severities],
   ['status', alertStatuses],
 ])
-const isObject = (value: unknown) => typeof value === 'object' && value !== null
 
 /** Where a rule asks about something that no alert has, or has in another form. */
 export function warnOfPlace(findings: Findings, fact: string, path: string | undefined, pointer: string): void {
@@ -82,11 +82,11 @@ function verdictOn(base: string, value: unknown): [Verdict, why: string] | undef
   if (base === 'in' || base === 'notIn') {
     const members = value as unknown[]
     if (members.length === 0) return [verdict, 'is empty: nothing is in it']
-    return members.every(isObject)
+    return members.every(hasMembers)
       ? [verdict, 'has nothing but objects or arrays, and those are equal to themselves only']
       : undefined
   }
-  if (negative || base === 'equal' || base === 'contains') return isObject(value) ? [verdict, identity] : undefined
+  if (negative || base === 'equal' || base === 'contains') return hasMembers(value) ? [verdict, identity] : undefined
   if (base === 'between') {
     const [low, high] = value as [number, number]
     return low > high ? ['never', `runs from ${low} down to ${high}: the lower bound comes first`] : undefined
@@ -101,7 +101,7 @@ function verdictOn(base: string, value: unknown): [Verdict, why: string] | undef
 function warnOfOrder(findings: Findings, value: unknown, pointer: string): void {
   if (typeof value === 'number') return
   if (typeof value !== 'string') {
-    const as = isObject(value) ? 'the text that it turns into' : `the number ${Number(value)}`
+    const as = hasMembers(value) ? 'the text that it turns into' : `the number ${Number(value)}`
     findings.warning(pointer, 'odd_comparison', `is compared as ${as}: write a number`)
   } else if (value.trim() === '' || Number.isNaN(Number(value))) {
     findings.warning(pointer, 'odd_comparison', 'is no number: only text that starts like a number compares with it')

@@ -3,6 +3,7 @@ import { Rule } from 'json-rules-engine'
 import { knownMembers } from './engine.ts'
 import { Findings } from './findings.ts'
 import { type Group, groupNames, groupOf } from './group.ts'
+import { hasMembers, isObject } from './json-kinds.ts'
 import { type Conditions, limits, type Place } from './language.ts'
 import { warnOfField, warnOfPlace, warnOfWholeContext } from './odd-values.ts'
 import { type Asked, operatorNames, splitOperator } from './operators.ts'
@@ -159,20 +160,16 @@ function problemOfWhole(conditions: unknown): { code: 'too_deep' | 'too_large'; 
 }
 
 function isDeeperThan(levels: number, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
+  if (!hasMembers(value)) return false
   return levels === 0 || Object.values(value).some(child => isDeeperThan(levels - 1, child))
 }
 
 /** The engine copies a rule for every alert, and such a member would be the prototype of the copy: another value. */
 function checkPrototypes(findings: Findings, value: unknown, pointer: string): void {
-  if (typeof value !== 'object' || value === null) return
+  if (!hasMembers(value)) return
   for (const [name, child] of Object.entries(value)) {
     const at = pointer + pointerOf([name])
     if (name === '__proto__') findings.problem(at, 'not_supported', 'is not supported: copies would change their kind')
     else checkPrototypes(findings, child, at)
   }
-}
-
-function isObject(value: unknown): value is Node {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -6,8 +6,8 @@ import type { Database, Queryable } from '@tocsin/postgres/database'
 import { missingEndpoints } from './endpoints-store.ts'
 import { noSuch } from './not-found.ts'
 import type { RuleDefinition } from './rule-forms.ts'
-import { type ChangedRule, changeRules, recordRuleChanges } from './rule-versions-store.ts'
-import { holdTeam, type VersionCheck } from './teams-store.ts'
+import { changeRules, deleteRules, ruleColumns, writeRules } from './rule-versions-store.ts'
+import { findTeam, holdTeam, type VersionCheck } from './teams-store.ts'
 
 export interface RuleRow extends RuleDefinition {
   rule_id: string
@@ -34,9 +34,6 @@ export interface RuleEdit extends Writer {
   check: VersionCheck
 }
 
-const columns = `rule_id, team_id, name, conditions, shorthand, endpoint_ids AS endpoints, enabled, notify_resolved,
-  version, created_at, updated_at`
-
 /** In the order of $3 and what follows, in both statements that write a rule. */
 const valuesOf = (rule: RuleDefinition) => [
   rule.name,
@@ -51,20 +48,20 @@ export async function insertRule(db: Database, { teamId, changedBy }: Writer, ru
   return changeRules(db, async client => {
     await holdTeam(client, teamId)
     await requireEndpoints(client, teamId, rule.endpoints)
-    const { rows } = await client.query<RuleRow>(
+    const [made] = await writeRules(
+      client,
+      { action: 'created', changedBy },
       `INSERT INTO rules (rule_id, team_id, name, conditions, shorthand, endpoint_ids, enabled, notify_resolved)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${columns}`,
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${ruleColumns}`,
       [newId('rule'), teamId, ...valuesOf(rule)],
     )
-    const made = rows[0]!
-    await recordRuleChanges(client, { teamId, action: 'created', changedBy }, [asChanged(made)])
-    return made
+    return made!
   })
 }
 
 export async function listRules(db: Queryable, teamId: string, { limit, after }: PageRequest): Promise<RuleRow[]> {
   const { rows } = await db.query<RuleRow>(
-    `SELECT ${columns} FROM rules
+    `SELECT ${ruleColumns} FROM rules
      WHERE team_id = $1 AND ($2::text IS NULL OR rule_id > $2) ORDER BY rule_id LIMIT $3`,
     [teamId, after, limit + 1],
   )
@@ -74,7 +71,7 @@ export async function listRules(db: Queryable, teamId: string, { limit, after }:
 export async function findRule(db: Queryable, teamId: string, ruleId: string): Promise<RuleInSnapshot | undefined> {
   const { rows } = await db.query<RuleInSnapshot>(
     `SELECT found.*, snapshot_version, snapshot_at
-     FROM (SELECT ${columns} FROM rules WHERE team_id = $1 AND rule_id = $2) AS found
+     FROM (SELECT ${ruleColumns} FROM rules WHERE team_id = $1 AND rule_id = $2) AS found
      LEFT JOIN rule_versions USING (rule_id, version)`,
     [teamId, ruleId],
   )
@@ -88,43 +85,39 @@ export async function changeRule(
   next: (current: RuleDefinition) => RuleDefinition,
 ): Promise<RuleRow> {
   return changeRules(db, async client => {
-    await holdTeam(client, teamId)
     const current = await lockRule(client, teamId, ruleId, check)
     const rule = next(current)
     await requireEndpoints(client, teamId, rule.endpoints)
-    const { rows } = await client.query<RuleRow>(
+    const [changed] = await writeRules(
+      client,
+      { action: actionOf(current, rule), changedBy },
       `UPDATE rules SET name = $3, conditions = $4, shorthand = $5, endpoint_ids = $6, enabled = $7,
          notify_resolved = $8, version = version + 1, updated_at = now()
-       WHERE team_id = $1 AND rule_id = $2 RETURNING ${columns}`,
+       WHERE team_id = $1 AND rule_id = $2 RETURNING ${ruleColumns}`,
       [teamId, ruleId, ...valuesOf(rule)],
     )
-    const changed = rows[0]!
-    await recordRuleChanges(client, { teamId, action: actionOf(current, rule), changedBy }, [asChanged(changed)])
-    return changed
+    return changed!
   })
 }
 
 export async function deleteRule(db: Database, { teamId, changedBy, ruleId, check }: RuleEdit): Promise<void> {
   await changeRules(db, async client => {
-    await holdTeam(client, teamId)
-    const { version } = await lockRule(client, teamId, ruleId, check)
-    await client.query('DELETE FROM rules WHERE rule_id = $1', [ruleId])
-    const gone = { rule_id: ruleId, version: version + 1, definition: null }
-    await recordRuleChanges(client, { teamId, action: 'deleted', changedBy }, [gone])
+    await lockRule(client, teamId, ruleId, check)
+    await deleteRules(client, changedBy, { ruleId })
   })
 }
 
-function asChanged(row: RuleRow): ChangedRule {
-  const { rule_id, version, name, conditions, shorthand, endpoints, enabled, notify_resolved } = row
-  return { rule_id, version, definition: { name, conditions, shorthand, endpoints, enabled, notify_resolved } }
-}
-
+/** The team first, as `holdTeam` has it: its part of the statement is done before a rule is looked for. */
 async function lockRule(client: Queryable, teamId: string, ruleId: string, check: VersionCheck): Promise<RuleRow> {
   const { rows } = await client.query<RuleRow>(
-    `SELECT ${columns} FROM rules WHERE team_id = $1 AND rule_id = $2 FOR UPDATE`,
+    `WITH held AS MATERIALIZED (SELECT team_id FROM teams WHERE team_id = $1 FOR KEY SHARE)
+     SELECT ${ruleColumns} FROM rules WHERE team_id = (SELECT team_id FROM held) AND rule_id = $2 FOR UPDATE`,
     [teamId, ruleId],
   )
-  if (rows[0] === undefined) throw noSuch('rule', ruleId)
+  if (rows[0] === undefined) {
+    await findTeam(client, teamId)
+    throw noSuch('rule', ruleId)
+  }
   check(rows[0].version)
   return rows[0]
 }

@@ -2,7 +2,7 @@ import type { TeamCreate } from '@tocsin/contracts/http'
 import type { PageRequest } from '@tocsin/http/paging'
 import type { Database, Queryable } from '@tocsin/postgres/database'
 import { noSuch } from './not-found.ts'
-import { type ChangedRule, changeRules, recordRuleChanges } from './rule-versions-store.ts'
+import { changeRules, deleteRules } from './rule-versions-store.ts'
 
 export interface TeamRow {
   team_id: string
@@ -65,11 +65,7 @@ export async function deleteTeam(
 ): Promise<void> {
   await changeRules(db, async client => {
     await lockTeam(client, teamId, check, 'FOR UPDATE')
-    const { rows } = await client.query<ChangedRule>(
-      'DELETE FROM rules WHERE team_id = $1 RETURNING rule_id, version + 1 AS version, NULL AS definition',
-      [teamId],
-    )
-    await recordRuleChanges(client, { teamId, action: 'deleted', changedBy }, rows)
+    await deleteRules(client, changedBy, { teamId })
     await client.query('DELETE FROM teams WHERE team_id = $1', [teamId])
   })
 }

@@ -10,7 +10,7 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import { outboxChannel } from '../src/outbox.ts'
 import { Relay } from '../src/relay.ts'
-import { changeRules, recordRuleChanges } from '../src/rule-versions-store.ts'
+import { changeRules, ruleColumns, writeRules } from '../src/rule-versions-store.ts'
 
 const log = createLogger('relay test', 'silent')
 /** Of relays under faults. Others have their usual time, so that none is put out because the machine is busy. */
@@ -90,12 +90,8 @@ class OnPurpose extends Error {}
 async function write(database: Database, { rule, openMs, rollsBack }: Write): Promise<void> {
   const writing = changeRules(database, async client => {
     const rule_id = `rule ${rule}`
-    const { rows } = await client.query<{ version: number }>(
-      'UPDATE rules SET version = version + 1 WHERE rule_id = $1 RETURNING version',
-      [rule_id],
-    )
-    const changed = { rule_id, version: rows[0]!.version, definition: null }
-    await recordRuleChanges(client, { teamId: 'team', action: 'updated', changedBy: 'key' }, [changed])
+    const update = `UPDATE rules SET version = version + 1 WHERE rule_id = $1 RETURNING ${ruleColumns}`
+    await writeRules(client, { action: 'updated', changedBy: 'key' }, update, [rule_id])
     await sleep(openMs)
     if (rollsBack) throw new OnPurpose()
   })

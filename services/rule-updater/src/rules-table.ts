@@ -1,9 +1,10 @@
 import type { Database, Queryable } from '@tocsin/postgres/database'
 
-/** A rule as it is now: its JSON for the snapshot, or undefined when no snapshot has it. */
+/** A rule as it is now. */
 export interface PresentRule {
   rule_id: string
-  json: string | undefined
+  /** Its id, a space and its JSON; undefined when no snapshot has it. */
+  text: string | undefined
 }
 
 /** The rows of `rule_versions` that wait for a snapshot, as they were read; column by column, as the stamp wants them. */
@@ -13,118 +14,130 @@ export interface Waiting {
   oldest_at: Date | undefined
 }
 
-export interface ChangesRead {
-  rules: PresentRule[]
+export interface Read {
   waiting: Waiting
-  /** Rules that have no line in a snapshot. Somebody wrote past rule-service. */
+  /** Rules that have no text in a snapshot. Somebody wrote past rule-service. */
   unreadable: string[]
 }
 
-/** From about here on it is no slower to read everything: 20,000 of 100,000 rules took 1.2 s, all of them 2.2 s. */
-export const changesMax = 20_000
+export type OnPage = (rules: readonly PresentRule[]) => Promise<void> | void
+
+/** Conditions have 64 KiB at most: 13 MB. Mostly it is 0.1 MB, some 1 ms of work, and others get their turn in between. */
+export const rulesPerPage = 200
+
+/** A view of the database that stays while it is read by pages. Nobody waits for it but vacuum. */
+const oneView = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
 
 /** The columns are the members of `SnapshotRule`, in its order. */
 const enabledRules = `(SELECT rule_id, name, version, endpoint_ids, team_id, conditions, notify_resolved
                           FROM rules WHERE enabled) AS rules`
 
 /**
- * Made by Postgres, so that 100,000 rules are never objects here; `json_build_object` took half as long again. An id with
- * a space or a line end in it would break the lines of a chunk, and an evaluator could not read conditions that are no
- * object: one such row must not keep all others on an old snapshot.
+ * Made by Postgres, so that 100,000 rules are never objects here, and whole: a text that is put together here is kept with
+ * its parts. `json_build_object` took half as long again. An id with a space or a line end in it would break the lines of
+ * a chunk, and an evaluator could not read conditions that are no object: one such row must not keep all others on an old
+ * snapshot.
  */
-const json = `CASE WHEN jsonb_typeof(rules.conditions) = 'object' AND rules.rule_id !~ '[[:space:][:cntrl:]]|^$'
-  THEN row_to_json(rules)::text END AS json`
+const text = `CASE WHEN jsonb_typeof(rules.conditions) = 'object' AND rules.rule_id !~ '[[:space:][:cntrl:]]|^$'
+  THEN rules.rule_id || ' ' || row_to_json(rules)::text END AS text`
+
+/** Of each rule one row, however often it was changed; and of the rules in $1, which is what a comparison found. */
+const changedRules = `SELECT changed.rule_id, versions, oldest_at, rules.rule_id IS NOT NULL AS enabled, ${text}
+   FROM (SELECT rule_id, array_agg(version) AS versions, min(changed_at) AS oldest_at
+           FROM rule_versions WHERE snapshot_version IS NULL GROUP BY rule_id
+          UNION ALL SELECT rule_id, '{}', NULL FROM unnest($1::text[]) AS drifted (rule_id)) AS changed
+   LEFT JOIN ${enabledRules} ON rules.rule_id = changed.rule_id`
 
 interface ChangedRow {
   rule_id: string
-  version: number
-  changed_at: Date
+  versions: number[]
+  oldest_at: Date | null
   enabled: boolean
-  json: string | null
+  text: string | null
 }
 
 /**
- * What waits, and the rules that it is about as they are now. One statement, so one view of the database: a transaction
- * over many rules is in it with all of them or with none. Undefined when it is more than `changesMax`.
+ * What waits, and the rules that it is about as they are now: in one view of the database, so a transaction over many
+ * rules is in it with all of them or with none, however many there are. Mostly they are few, and one statement is enough.
+ * `onPage` must not let anybody see what it is given before all of it was read.
  */
-export async function readChanges(database: Queryable): Promise<ChangesRead | undefined> {
-  const { rows } = await database.query<ChangedRow>(
-    `SELECT waiting.rule_id, waiting.version, waiting.changed_at, rules.rule_id IS NOT NULL AS enabled, ${json}
-       FROM rule_versions AS waiting LEFT JOIN ${enabledRules} ON rules.rule_id = waiting.rule_id
-      WHERE waiting.snapshot_version IS NULL
-      LIMIT $1`,
-    [changesMax + 1],
-  )
-  if (rows.length > changesMax) return undefined
-  const read: ChangesRead = { rules: [], waiting: noneWaiting(), unreadable: [] }
-  for (const row of rows) {
-    read.rules.push({ rule_id: row.rule_id, json: row.json ?? undefined })
-    if (row.enabled && row.json === null) read.unreadable.push(row.rule_id)
-    addWaiting(read.waiting, row)
+export async function readChanges(database: Database, drifted: readonly string[], onPage: OnPage): Promise<Read> {
+  const read = nothingRead()
+  const onRows = async (rows: readonly ChangedRow[]) => {
+    for (const row of rows) {
+      if (row.enabled && row.text === null) read.unreadable.push(row.rule_id)
+      for (const version of row.versions) addWaiting(read.waiting, row.rule_id, version, row.oldest_at!)
+    }
+    await onPage(rows.map(presentRule))
   }
+  const { rows } = await database.query<ChangedRow>(`${changedRules} LIMIT ${rulesPerPage + 1}`, [drifted])
+  if (rows.length <= rulesPerPage) await onRows(rows)
+  else await database.transaction(transaction => readPages(transaction, changedRules, [drifted], onRows), oneView)
   return read
 }
 
-/** Some 5 ms of work here: renewals of the lease and changes get their turn in between. */
-const rowsPerPage = 1_000
-
-export interface EverythingRead {
-  waiting: Waiting
-  unreadable: string[]
-}
-
-/**
- * All enabled rules, page by page, and then what waits, in one view of the database. READ ONLY, and nobody waits for it
- * but vacuum. The order is that of the table: whoever wants another one sorts.
- */
-export function readEverything(
-  database: Database,
-  onPage: (rules: readonly PresentRule[]) => Promise<void> | void,
-): Promise<EverythingRead> {
-  const read = async (transaction: Queryable) => {
-    const unreadable: string[] = []
-    const rules = `SELECT rules.rule_id, ${json} FROM ${enabledRules}`
-    await readPages<{ rule_id: string; json: string | null }>(transaction, rules, async rows => {
-      for (const row of rows) if (row.json === null) unreadable.push(row.rule_id)
-      await onPage(rows.map(row => ({ rule_id: row.rule_id, json: row.json ?? undefined })))
+/** All enabled rules, page by page, and then what waits, in one view. In the order of the table: who wants another sorts. */
+export function readEverything(database: Database, onPage: OnPage): Promise<Read> {
+  const read = nothingRead()
+  const readAll = async (transaction: Queryable) => {
+    const rules = `SELECT rules.rule_id, ${text} FROM ${enabledRules}`
+    await readPages<RuleRow>(transaction, rules, [], async rows => {
+      for (const row of rows) if (row.text === null) read.unreadable.push(row.rule_id)
+      await onPage(rows.map(presentRule))
     })
-    const waiting = noneWaiting()
     const waits = 'SELECT rule_id, version, changed_at FROM rule_versions WHERE snapshot_version IS NULL'
-    await readPages<WaitingRow>(transaction, waits, rows => {
-      for (const row of rows) addWaiting(waiting, row)
+    await readPages<WaitingRow>(transaction, waits, [], rows => {
+      for (const { rule_id, version, changed_at } of rows) addWaiting(read.waiting, rule_id, version, changed_at)
     })
-    return { waiting, unreadable }
+    return read
   }
-  return database.transaction(read, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  return database.transaction(readAll, oneView)
 }
 
 /** By a cursor and not by keys: an order is not needed, and one that follows the index costs random reads. */
 async function readPages<Row extends object>(
   transaction: Queryable,
   select: string,
-  onPage: (rows: readonly Row[]) => Promise<void> | void,
+  values: unknown[],
+  onRows: (rows: readonly Row[]) => Promise<void> | void,
 ): Promise<void> {
-  await transaction.query(`DECLARE pages NO SCROLL CURSOR FOR ${select}`)
+  await transaction.query(`DECLARE pages NO SCROLL CURSOR FOR ${select}`, values)
   for (let more = true; more; ) {
-    const { rows } = await transaction.query<Row>(`FETCH ${rowsPerPage} FROM pages`)
-    await onPage(rows)
-    more = rows.length === rowsPerPage
+    const { rows } = await transaction.query<Row>(`FETCH ${rulesPerPage} FROM pages`)
+    more = rows.length === rulesPerPage
+    await onRows(rows)
+    // What pg gave its answer by lives until the next full collection, and would keep each page until then: 60 MB.
+    rows.length = 0
   }
   await transaction.query('CLOSE pages')
 }
 
-type WaitingRow = Pick<ChangedRow, 'rule_id' | 'version' | 'changed_at'>
+interface RuleRow {
+  rule_id: string
+  text: string | null
+}
 
-const noneWaiting = (): Waiting => ({ rule_ids: [], versions: [], oldest_at: undefined })
+interface WaitingRow {
+  rule_id: string
+  version: number
+  changed_at: Date
+}
 
-function addWaiting(waiting: Waiting, { rule_id, version, changed_at }: WaitingRow): void {
+const presentRule = ({ rule_id, text }: RuleRow): PresentRule => ({ rule_id, text: text ?? undefined })
+
+const nothingRead = (): Read => ({
+  waiting: { rule_ids: [], versions: [], oldest_at: undefined },
+  unreadable: [],
+})
+
+function addWaiting(waiting: Waiting, rule_id: string, version: number, changed_at: Date): void {
   waiting.rule_ids.push(rule_id)
   waiting.versions.push(version)
   if (waiting.oldest_at === undefined || changed_at < waiting.oldest_at) waiting.oldest_at = changed_at
 }
 
-/** A statement may take 30 s, and imports of a million rules exist. */
-const stampsPerStatement = 10_000
+/** Some 0.3 s, of the 8 that a statement may take. */
+const stampsPerStatement = 5_000
 
 /**
  * Says of exactly these rows that this snapshot is the first that knows of them. One that came since they were read is

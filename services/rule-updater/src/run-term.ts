@@ -1,7 +1,7 @@
 import { pingRedis, rethrowRedis } from '@tocsin/redis/connection'
 import { backoffMs, failureLevel, pause } from '@tocsin/runtime/backoff'
+import { Bell } from '@tocsin/runtime/bell'
 import { isRetryable, messageOf } from '@tocsin/runtime/errors'
-import { Bell } from './bell.ts'
 import type { LeaseState } from './lease.ts'
 import type { Places } from './places.ts'
 import type { Term } from './term.ts'
@@ -71,7 +71,7 @@ export class TermLoop {
           await this.#step(stopping)
           failures = 0
           this.#failure = undefined
-          await this.#bell.sleep(this.#timings.pollEveryMs, stopping)
+          await this.#bell.wait(this.#timings.pollEveryMs, stopping)
         } catch (error) {
           if (stopping.aborted) break
           if (!isRetryable(error)) throw error

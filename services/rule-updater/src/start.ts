@@ -12,11 +12,17 @@ import { Leadership } from './leadership.ts'
 import { RuleChanges } from './rule-changes.ts'
 import { statusReport } from './status.ts'
 
+/** Of statements that take a second at most: each reads a page or stamps one, and a leader that hangs publishes nothing. */
+const queryMs = 8_000
+
+/** In a connection that is dead without a word a leader loses one renewal, and a standby a few asks, and not 30 s. */
+const leaseTimeouts = { connectMs: 2_000, queryMs: 2_000 }
+
 export async function start(service: Service, config: Config): Promise<void> {
   const { log } = service
-  const database = new Database(config, log)
+  const database = new Database(config, log, { queryMs })
   service.onStop('postgres', () => database.close())
-  const leaseDatabase = new Database({ ...config, DATABASE_POOL_SIZE: 1 }, log)
+  const leaseDatabase = new Database({ ...config, DATABASE_POOL_SIZE: 1 }, log, leaseTimeouts)
   service.onStop('postgres of the lease', () => leaseDatabase.close())
   const redis = connectRedis(config, log)
   service.onStop('redis', () => closeRedis(redis))

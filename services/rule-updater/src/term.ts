@@ -1,5 +1,4 @@
 import type { Manifest } from '@tocsin/contracts/snapshot'
-import { lineOf } from '@tocsin/redis/snapshot-chunk'
 import { expireStrayChunks } from '@tocsin/redis/snapshot-store'
 import { ChunkBook } from './chunk-book.ts'
 import { Comparison } from './comparison.ts'
@@ -8,14 +7,7 @@ import * as meters from './meters.ts'
 import type { Places } from './places.ts'
 import { Publisher, type PublishOptions } from './publisher.ts'
 import { repairDamaged, restoreMissing } from './repair-chunks.ts'
-import {
-  type ChangesRead,
-  type PresentRule,
-  readChanges,
-  readEverything,
-  stampRows,
-  type Waiting,
-} from './rules-table.ts'
+import { type PresentRule, type Read, readChanges, readEverything, stampRows, type Waiting } from './rules-table.ts'
 
 /**
  * What one leader does between taking the lease and losing it. `begin`, `turn` and `check` never run at the same time;
@@ -29,8 +21,8 @@ export class Term {
   /** The book has something that no snapshot has: a publication failed. */
   #isBehind = false
   #comparison: Comparison | undefined
-  /** What a comparison found, for the next turn. */
-  #drift: PresentRule[] = []
+  /** What comparisons found. The next turn reads these rules again: what they are like by then is what counts. */
+  #drift = new Set<string>()
   /** The request after which every chunk is to be written anew by the next turn. */
   #rebuild: number | undefined
 
@@ -58,16 +50,13 @@ export class Term {
   }
 
   async #readAndPublishAll(stopping: AbortSignal): Promise<Manifest> {
-    const lines: string[] = []
+    const texts: string[] = []
     const { waiting, unreadable } = await readEverything(this.#places.database, page => {
       stopping.throwIfAborted()
-      for (const { rule_id, json } of page) if (json !== undefined) lines.push(lineOf(rule_id, json))
+      for (const { text } of page) if (text !== undefined) texts.push(text)
     })
     this.#tellUnreadable(unreadable)
-    this.#book = await ChunkBook.of(lines, lines.length, this.#book?.chunkCount)
-    // What a comparison found, or is about to find, was read before this.
-    this.#comparison?.changed(waiting.rule_ids)
-    this.#drift = []
+    this.#book = await ChunkBook.of(texts, texts.length, this.#book?.chunkCount)
     return this.#publishAndStamp(waiting, {})
   }
 
@@ -76,34 +65,36 @@ export class Term {
    * do. What a failure leaves still waits, so the next turn does it.
    */
   async turn(stopping: AbortSignal, { always = false } = {}): Promise<boolean> {
-    const changes = await readChanges(this.#places.database)
-    if (changes === undefined) {
-      await this.begin(stopping)
-      return true
-    }
     const rebuild = this.#rebuild
-    const due = always || this.#isBehind || this.#drift.length > 0 || rebuild !== undefined
-    if (changes.rules.length === 0 && !due) return false
-    await this.#timed(async () => {
-      await this.#takeIn(changes)
-      const isRebuild = rebuild !== undefined
-      return this.#publishAndStamp(changes.waiting, { always: always || isRebuild, rewrite: isRebuild })
-    })
+    const startedAt = performance.now()
+    const { waiting } = await this.#takeIn(stopping)
+    if (!always && !this.#isBehind && waiting.rule_ids.length === 0 && rebuild === undefined) return false
+    const isRebuild = rebuild !== undefined
+    await this.#timed(
+      () => this.#publishAndStamp(waiting, { always: always || isRebuild, rewrite: isRebuild }),
+      startedAt,
+    )
     if (rebuild !== undefined) await this.#finishRebuild(rebuild)
     return true
   }
 
-  async #takeIn({ rules, unreadable }: ChangesRead): Promise<void> {
-    this.#tellUnreadable(unreadable)
-    const book = this.#book!
-    // Drift first: it was read before what waits.
-    const drift = this.#drift
-    this.#drift = []
-    this.#comparison?.changed(rules.map(rule => rule.rule_id))
+  /** Page by page into the book. Nothing of it is published before all was read: every publication begins with this. */
+  async #takeIn(stopping: AbortSignal): Promise<Read> {
+    const drift = [...this.#drift]
+    const read = await readChanges(this.#places.database, drift, async page => {
+      stopping.throwIfAborted()
+      if (page.length > 0) await this.#apply(page)
+    })
+    for (const rule_id of drift) this.#drift.delete(rule_id)
+    this.#tellUnreadable(read.unreadable)
+    return read
+  }
+
+  async #apply(page: readonly PresentRule[]): Promise<void> {
     this.#isBehind = true
-    await book.apply(drift)
-    await book.apply(rules)
-    this.#book = await book.resized()
+    this.#comparison?.changed(page.map(rule => rule.rule_id))
+    await this.#book!.apply(page)
+    this.#book = await this.#book!.resized()
   }
 
   async #publishAndStamp(waiting: Waiting, options: PublishOptions): Promise<Manifest> {
@@ -151,7 +142,7 @@ export class Term {
     try {
       await comparison.run(stopping, { hurried: rebuild !== undefined })
       const drift = comparison.drift()
-      this.#drift.push(...drift)
+      for (const rule_id of drift) this.#drift.add(rule_id)
       this.#rebuild = rebuild ?? this.#rebuild
       this.#tellDrift(drift)
       return { drift, rules: comparison.rules }
@@ -160,8 +151,7 @@ export class Term {
     }
   }
 
-  async #timed(build: () => Promise<Manifest>): Promise<void> {
-    const startedAt = performance.now()
+  async #timed(build: () => Promise<Manifest>, startedAt = performance.now()): Promise<void> {
     const before = this.published?.version
     try {
       const { version, rules } = await build()
@@ -181,10 +171,10 @@ export class Term {
     this.#places.log.error({ rule_ids }, 'left rules out of the snapshot: their rows are not valid')
   }
 
-  #tellDrift(drift: readonly PresentRule[]): void {
+  #tellDrift(drift: readonly string[]): void {
     if (drift.length === 0) return
     meters.driftTotal.inc(drift.length)
-    const rule_ids = drift.slice(0, 20).map(rule => rule.rule_id)
+    const rule_ids = drift.slice(0, 20)
     this.#places.log.warn({ rules: drift.length, rule_ids }, 'rules were changed without a row in rule_versions')
   }
 }

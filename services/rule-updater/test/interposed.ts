@@ -1,3 +1,4 @@
+import type { Database, Queryable } from '@tocsin/postgres/database'
 import type { Redis } from '@tocsin/redis/connection'
 import type { Places } from '../src/places.ts'
 
@@ -28,3 +29,20 @@ export function interposed(
 }
 
 export const crash = () => Promise.reject(new Error('crash'))
+
+type Rows = readonly Record<string, unknown>[]
+
+/** The same places, but each answer of Postgres is shown to `seen` before anybody uses it. */
+export function overheard(places: Places, seen: (rows: Rows) => Promise<void> | void): Places {
+  const listen = (queryable: Queryable): Queryable => ({
+    async query<Row extends Record<string, unknown>>(text: string, values?: unknown[]) {
+      const result = await queryable.query<Row>(text, values)
+      await seen(result.rows)
+      return result
+    },
+  })
+  const { database } = places
+  const transaction: Database['transaction'] = (work, begin) =>
+    database.transaction(client => work(listen(client)), begin)
+  return { ...places, database: Object.assign(listen(database), { transaction }) as Database }
+}

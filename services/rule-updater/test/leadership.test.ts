@@ -91,7 +91,7 @@ test('who lost the lease stands by, and leads again when it is free', async ({ p
   await upToDate(places)
   const lost = await leasesLost()
   await places.database.query(
-    `UPDATE snapshot_lease SET leader_id = 'other', token = token + 1, lease_until = clock_timestamp() + interval '3 s'`,
+    `UPDATE snapshot_lease SET leader_id = 'other', token = token + 1, lease_until = clock_timestamp() + interval '2 s'`,
   )
   await eventually(() => expect(leadership.term).toBeUndefined())
   expect(await leasesLost()).toBe(lost + 1)

@@ -1,6 +1,14 @@
 import type { Queryable } from '@tocsin/postgres/database'
 import { expect } from 'vitest'
-import { acquireLease, drawVersion, finishRebuild, LeaseLost, releaseLease, renewLease } from '../src/lease.ts'
+import {
+  acquireLease,
+  drawVersion,
+  finishRebuild,
+  LeaseLost,
+  leaseTtlMs,
+  releaseLease,
+  renewLease,
+} from '../src/lease.ts'
 import { test } from './private-places.ts'
 
 const none = { version: 0, token: 0 }
@@ -37,6 +45,20 @@ test('a lease that has run out and that nobody took is still held', async ({ dat
   await expireLease(database)
   await renewLease(database, lease)
   expect(await acquireLease(database, 'other')).toBeUndefined()
+})
+
+test('the clock of Postgres may be set back: a lease that ends later than any can is free, one that may end is not', async ({
+  database,
+}) => {
+  const endsIn = (ms: number) =>
+    database.query(`UPDATE snapshot_lease SET lease_until = clock_timestamp() + $1 * interval '1 millisecond'`, [ms])
+  await acquireLease(database, 'before')
+  await endsIn(60_000)
+  expect(await acquireLease(database, 'after')).toMatchObject({ leader_id: 'after', token: 2 })
+  await endsIn(leaseTtlMs)
+  expect(await acquireLease(database, 'other')).toBeUndefined()
+  await database.query(`UPDATE snapshot_lease SET lease_until = 'infinity'`)
+  expect(await acquireLease(database, 'other')).toMatchObject({ token: 3 })
 })
 
 test('released, it is free at once', async ({ database }) => {

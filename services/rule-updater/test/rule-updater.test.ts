@@ -237,6 +237,30 @@ test('a Postgres that comes late, and one that goes away, is waited for', async 
   await upToDate(database, redis, prefix)
 })
 
+test('a Postgres that answers nothing more holds up nobody for longer than a lease', async ({
+  startUpdater,
+  database,
+  redis,
+  prefix,
+}) => {
+  const { host, port } = targetOf(database.url)
+  await using gate = await startGate({ host, port })
+  await gate.open()
+  const url = new URL(database.url)
+  url.host = `${gate.host}:${gate.port}`
+  const updater = startUpdater({ DATABASE_URL: url.href })
+  await updater.untilReady()
+  gate.freeze()
+  // Not before a renewal has failed: it has given up its connection, and tries by another one.
+  await eventually(async () => expect(await updater.unready()).toMatchObject({ snapshot: expect.anything() }), {
+    withinMs: 20_000,
+  })
+  await gate.close()
+  await insertRules(database, ['rul_1'])
+  await gate.open()
+  await upToDate(database, redis, prefix)
+})
+
 function changed(rule_id: string): RuleChanged {
   return {
     schema_version: 1,

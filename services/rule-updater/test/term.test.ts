@@ -3,7 +3,6 @@ import { readManifest } from '@tocsin/redis/snapshot-store'
 import { targetOf } from '@tocsin/testkit/gate'
 import { testServers } from '@tocsin/testkit/servers'
 import { describe, expect } from 'vitest'
-import { changesMax } from '../src/rules-table.ts'
 import { startCommandGate } from './command-gate.ts'
 import { interposed } from './interposed.ts'
 import {
@@ -95,20 +94,8 @@ describe('the snapshot is what Postgres holds', () => {
     expect((await readManifest(places.redis, places.prefix))?.chunks).toHaveLength(2)
     await insertRules(places.database, numbered(3_000))
     await term.turn(never)
-    expect((await readManifest(places.redis, places.prefix))?.chunks).toHaveLength(128)
+    expect((await readManifest(places.redis, places.prefix))?.chunks).toHaveLength(64)
     expect(await rulesIn(places)).toEqual(await rulesOf(places.database))
-  })
-
-  test('more than are read one by one are taken in by reading everything', async ({ places }) => {
-    const { database } = places
-    const term = await begunTerm(places)
-    await insertRules(database, numbered(changesMax + 1))
-    await term.turn(never)
-    expect(await rulesIn(places)).toEqual(await rulesOf(database))
-    expect(await waitingRows(database)).toBe(0)
-    await editRules(database, ['rul_00007'])
-    await term.turn(never)
-    expect(await rulesIn(places)).toEqual(await rulesOf(database))
   })
 })
 

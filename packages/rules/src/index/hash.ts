@@ -2,20 +2,16 @@
  * What hashes begin with and are multiplied by is drawn in each process: of hashes that anybody can compute, texts with
  * the same one can be written down as well, and thousands of those make each rule that is added walk past all others.
  */
-const [drawnStart, drawnFactor, drawnBase] = crypto.getRandomValues(new Int32Array(3)) as unknown as [
-  number,
-  number,
-  number,
-]
+const drawn = crypto.getRandomValues(new Int32Array(3))
 
 /** As random, and such that its powers take all the ways that they can. */
-const factorFrom = (drawn: number) => (drawn & ~7) | 3
+const factorFrom = (bits: number) => (bits & ~7) | 3
 
 /** Hashes are 32-bit integers: those are kept in place, where larger numbers are objects. */
-export const hashStart = drawnStart
-const factor = factorFrom(drawnFactor)
+export const hashStart = drawn[0] as number
+const factor = factorFrom(drawn[1] as number)
 /** For hashes that roll. */
-export const rollBase = factorFrom(drawnBase)
+export const rollBase = factorFrom(drawn[2] as number)
 
 /** One more character into a hash by which texts are found: if two share one, a rule is asked in vain. */
 export const stepHash = (hash: number, code: number): number => Math.imul(hash ^ code, factor)

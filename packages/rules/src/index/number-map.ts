@@ -8,10 +8,7 @@ const fewest = 4
  */
 const homeOf = (key: number) => Math.imul(key ^ (key >>> 15), 0x2c1b3c6d) << 1
 
-/**
- * Buckets by numbers, side by side in one block: what a `Map` keeps in three places that are
- * to be fetched one after the other.
- */
+/** Buckets by numbers, side by side in one block: what a `Map` keeps in three places, to be fetched one after the other. */
 export class NumberMap {
   /** A key, then its bucket, which is 0 where the place is free. */
   #pairs = new Int32Array(fewest * 2)

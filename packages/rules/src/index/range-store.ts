@@ -1,8 +1,9 @@
 import type { Bucket } from './buckets.ts'
 import { orderedNumber } from './range-signs.ts'
 import { type Sign, shows } from './sign.ts'
-import type { Follower, SignStore } from './sign-store.ts'
-import { Branch, find, forEach, insert, remove } from './sorted-tree.ts'
+import type { Follower } from './sign-store.ts'
+import { Branch } from './sorted-tree.ts'
+import { TreeStore } from './tree-store.ts'
 
 /** One range that rules ask for, and all below it. */
 class Interval extends Branch<Interval> {
@@ -12,7 +13,7 @@ class Interval extends Branch<Interval> {
   highest: number
   held: Bucket
 
-  constructor({ low, high }: Sign, held: Bucket = 0) {
+  constructor({ low, high }: Sign, held: Bucket) {
     super()
     this.low = low
     this.high = high
@@ -35,39 +36,16 @@ class Interval extends Branch<Interval> {
 }
 
 /** Finds all ranges that a number lies in, in a time that depends on how many those are rather than on how many there are. */
-export class RangeStore implements SignStore {
+export class RangeStore extends TreeStore<Interval> {
   readonly shows = shows.range
-  #root: Interval | undefined
 
-  get isEmpty(): boolean {
-    return this.#root === undefined
-  }
-
-  get(sign: Sign): Bucket {
-    return find(this.#root, new Interval(sign))?.held ?? 0
-  }
-
-  set(sign: Sign, held: Bucket): void {
-    const interval = new Interval(sign, held)
-    const known = find(this.#root, interval)
-    if (known !== undefined) known.held = held
-    else this.#root = insert(this.#root, interval)
-  }
-
-  delete(sign: Sign): void {
-    const interval = find(this.#root, new Interval(sign))
-    if (interval !== undefined) this.#root = remove(this.#root as Interval, interval)
+  protected branch(sign: Sign, held: Bucket): Interval {
+    return new Interval(sign, held)
   }
 
   visit(found: unknown, follower: Follower): void {
     const value = orderedNumber(found)
-    if (this.#root !== undefined && !Number.isNaN(value)) visit(this.#root, value, follower)
-  }
-
-  all(): Iterable<Bucket> {
-    const held: Bucket[] = []
-    forEach(this.#root, interval => held.push(interval.held))
-    return held
+    if (this.root !== undefined && !Number.isNaN(value)) visit(this.root, value, follower)
   }
 }
 

@@ -1,13 +1,14 @@
 import type { Bucket } from './buckets.ts'
 import { type Sign, shows } from './sign.ts'
-import type { Follower, SignStore } from './sign-store.ts'
-import { Branch, find, forEach, insert, remove } from './sorted-tree.ts'
+import type { Follower } from './sign-store.ts'
+import { Branch } from './sorted-tree.ts'
+import { TreeStore } from './tree-store.ts'
 
 class Bound extends Branch<Bound> {
   readonly text: string
   held: Bucket
 
-  constructor({ key }: Sign, held: Bucket = 0) {
+  constructor({ key }: Sign, held: Bucket) {
     super()
     this.text = key as string
     this.held = held
@@ -19,47 +20,25 @@ class Bound extends Branch<Bound> {
 }
 
 /** Bounds that are texts, in order. Texts are compared by their letters, as the engine does. */
-export class TextBoundStore implements SignStore {
+export class TextBoundStore extends TreeStore<Bound> {
   readonly shows: number
   readonly #isFrom: boolean
-  #root: Bound | undefined
 
   constructor(shown: number) {
+    super()
     this.shows = shown
     this.#isFrom = shown === shows.textFrom
   }
 
-  get isEmpty(): boolean {
-    return this.#root === undefined
-  }
-
-  get(sign: Sign): Bucket {
-    return find(this.#root, new Bound(sign))?.held ?? 0
-  }
-
-  set(sign: Sign, held: Bucket): void {
-    const bound = new Bound(sign, held)
-    const known = find(this.#root, bound)
-    if (known !== undefined) known.held = held
-    else this.#root = insert(this.#root, bound)
-  }
-
-  delete(sign: Sign): void {
-    const bound = find(this.#root, new Bound(sign))
-    if (bound !== undefined) this.#root = remove(this.#root as Bound, bound)
+  protected branch(sign: Sign, held: Bucket): Bound {
+    return new Bound(sign, held)
   }
 
   visit(found: unknown, follower: Follower): void {
     const text = comparedText(found)
     if (text === undefined) return
-    if (this.#isFrom) visitUpTo(this.#root, text, follower)
-    else visitFrom(this.#root, text, follower)
-  }
-
-  all(): Iterable<Bucket> {
-    const held: Bucket[] = []
-    forEach(this.#root, bound => held.push(bound.held))
-    return held
+    if (this.#isFrom) visitUpTo(this.root, text, follower)
+    else visitFrom(this.root, text, follower)
   }
 }
 

@@ -55,6 +55,7 @@ export class EdgeStore extends HashedStore {
     else this.#visitStarts(found, follower)
   }
 
+  // Not one walk that is told its direction: from the end that took 15 % longer.
   #visitStarts(text: string, follower: Follower): void {
     const { texts } = this
     const { sizes, marks } = texts
