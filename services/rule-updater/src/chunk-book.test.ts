@@ -1,91 +1,98 @@
-import { chunkOf, lineOf, linesOf } from '@tocsin/redis/snapshot-chunk'
+import { chunkOf, lineOf, textOf, unpackChunk } from '@tocsin/redis/snapshot-chunk'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ChunkBook } from './chunk-book.ts'
 import type { PresentRule } from './rules-table.ts'
 
-const bookOf = (rules: ReadonlyMap<string, string>, count?: number) =>
-  ChunkBook.of(
-    Array.from(rules, ([rule_id, json]) => `${rule_id} ${json}`),
-    rules.size,
-    count,
+const contents = (book: ChunkBook) =>
+  Promise.all(
+    book.chunks.map(async ({ entry, packed }) => {
+      const text = packed === undefined ? '' : await unpackChunk(entry.hash, packed)
+      expect(entry).toMatchObject({ rules: text.split('\n').length - 1, bytes: packed?.length ?? 0 })
+      return text
+    }),
   )
 
-const contents = (book: ChunkBook) => Array.from({ length: book.chunkCount }, (_, chunk) => book.textAt(chunk))
+/** As a book is made at the beginning of a term. */
+async function bookOf(rules: readonly PresentRule[]): Promise<ChunkBook> {
+  const book = new ChunkBook()
+  book.apply(rules)
+  await book.settle()
+  return book
+}
+
+const expectedContents = (rules: ReadonlyMap<string, string>, chunkCount: number) =>
+  Array.from({ length: chunkCount }, (_, at) => {
+    const inChunk = [...rules.keys()].filter(rule_id => chunkOf(rule_id, chunkCount) === at)
+    return textOf(inChunk.sort().map(rule_id => lineOf(rule_id, rules.get(rule_id)!)))
+  })
+
+const rulesOf = (book: ChunkBook) => book.chunks.reduce((sum, { entry }) => sum + entry.rules, 0)
 
 const ids = fc.constantFrom('rul_1', 'rul_10', 'rul_2', 'rul_é', 'rul_🙂', '!', 'rul_1_', 'r', 'rul')
 const jsons = fc.constantFrom('{"a":1}', '{"a":2}', '{"name":"a b"}', undefined)
 const changes = fc.array(fc.record({ rule_id: ids, json: jsons }), { maxLength: 30 })
 
-test('however changes come, the book is as if it were made of the rules that are left', async () => {
+test('however changes come, the chunks hold the rules that are left, each in its chunk, in the order of ids', async () => {
   const property = fc.asyncProperty(
-    fc.array(changes, { maxLength: 4 }),
-    fc.constantFrom(1, 2, 4),
+    fc.array(fc.array(changes, { maxLength: 3 }), { maxLength: 4 }),
+    fc.constantFrom(1, 2, 4, 64),
     async (some, count) => {
       const rules = new Map<string, string>()
-      const book = await bookOf(rules, count)
-      for (const batch of some) {
-        await book.apply(batch.map(({ rule_id, json }) => ({ rule_id, text: json && `${rule_id} ${json}` })))
-        for (const { rule_id, json } of batch) {
-          if (json === undefined) rules.delete(rule_id)
-          else rules.set(rule_id, json)
+      const book = new ChunkBook(count)
+      for (const pages of some) {
+        for (const page of pages) {
+          book.apply(page)
+          for (const { rule_id, json } of page) {
+            if (json === undefined) rules.delete(rule_id)
+            else rules.set(rule_id, json)
+          }
         }
+        expect(await book.settle()).toBe(book.chunks)
       }
-      expect(contents(await book.resized())).toEqual(contents(await bookOf(rules, book.chunkCount)))
-      expect(book.rules).toBe(rules.size)
-      for (const [rule_id, json] of rules) expect(book.has(rule_id, `${rule_id} ${json}`)).toBe(true)
-      expect(book.has('rul_1', 'rul_1 {"a":3}')).toBe(false)
+      expect(await contents(book)).toEqual(expectedContents(rules, book.chunks.length))
+      expect(rulesOf(book)).toBe(rules.size)
     },
   )
   await fc.assert(property, { numRuns: 300 })
 })
 
-test('only chunks that are different now have changed', async () => {
+test('only chunks that are different now have changed, and those that somebody holds do not', async () => {
   const rules = numbered(1_000)
-  const book = await ChunkBook.of(rules.map(textFor), rules.length, undefined)
-  expect(book.takeChanged()).toHaveLength(book.chunkCount)
-  expect(book.takeChanged()).toEqual([])
+  const book = await bookOf(rules)
+  const before = [...book.chunks]
+  const hashes = before.map(chunk => chunk.entry.hash)
 
-  await book.apply(rules)
-  await book.apply([{ rule_id: 'not there', text: undefined }])
-  expect(book.takeChanged()).toEqual([])
+  book.apply([...rules, { rule_id: 'not there', json: undefined }])
+  await book.settle()
+  expect(book.chunks.map(chunk => chunk.entry.hash)).toEqual(hashes)
 
-  await book.apply([{ rule_id: 'rul_7', text: 'rul_7 {}' }])
-  expect(book.takeChanged()).toEqual([chunkOf('rul_7', book.chunkCount)])
-})
-
-test('each rule is in the chunk of its id, in the order of ids', async () => {
-  const rules = numbered(500)
-  const book = await ChunkBook.of(rules.map(textFor), rules.length, undefined)
-  let found = 0
-  for (let chunk = 0; chunk < book.chunkCount; chunk++) {
-    const lines = [...linesOf(book.textAt(chunk))]
-    const inChunk = lines.map(line => line.rule_id)
-    for (const { rule_id, digest, json } of lines) expect(lineOf(rule_id, json)).toBe(`${rule_id} ${digest} ${json}`)
-    expect(inChunk).toEqual(book.idsAt(chunk))
-    expect(inChunk).toEqual(inChunk.toSorted())
-    expect(inChunk.every(id => chunkOf(id, book.chunkCount) === chunk)).toBe(true)
-    expect(book.rulesAt(chunk)).toBe(inChunk.length)
-    found += inChunk.length
-  }
-  expect(found).toBe(500)
+  book.apply([{ rule_id: 'rul_7', json: '{}' }])
+  expect(book.chunks.map(chunk => chunk.entry.hash)).toEqual(hashes)
+  await book.settle()
+  const changed = book.chunks.flatMap((chunk, at) => (chunk.entry.hash === hashes[at] ? [] : [at]))
+  expect(changed).toEqual([chunkOf('rul_7', book.chunks.length)])
+  expect(before.map(chunk => chunk.entry.hash)).toEqual(hashes)
 })
 
 test('the number of chunks stays while it is off by no more than a factor of two', async () => {
   const some = numbered(4_000)
-  const book = await ChunkBook.of(some.slice(0, 256).map(textFor), 256, undefined)
-  expect(book.chunkCount).toBe(32)
-  await book.apply(some.slice(0, 1_000))
-  expect(await book.resized()).toBe(book)
-  await book.apply(some)
-  const larger = await book.resized()
-  expect(larger.chunkCount).toBe(128)
-  expect(larger.rules).toBe(4_000)
-  expect(larger.takeChanged()).toHaveLength(128)
-  await larger.apply(some.slice(100).map(({ rule_id }) => ({ rule_id, text: undefined })))
-  expect((await larger.resized()).chunkCount).toBe(16)
+  const book = await bookOf(some.slice(0, 256))
+  expect(book.chunks).toHaveLength(32)
+  book.apply(some.slice(0, 700))
+  await book.settle()
+  expect(book.chunks).toHaveLength(32)
+  book.apply(some)
+  await book.settle()
+  expect(book.chunks).toHaveLength(128)
+  expect(rulesOf(book)).toBe(4_000)
+  book.apply(some.slice(100).map(({ rule_id }) => ({ rule_id, json: undefined })))
+  await book.settle()
+  expect(rulesOf(book)).toBe(100)
+  book.apply(some.slice(0, 1))
+  await book.settle()
+  expect(book.chunks).toHaveLength(16)
 })
 
 const numbered = (count: number) =>
-  Array.from({ length: count }, (_, index) => ({ rule_id: `rul_${index}`, text: `rul_${index} {"n":${index}}` }))
-const textFor = ({ text }: PresentRule) => text!
+  Array.from({ length: count }, (_, index) => ({ rule_id: `rul_${index}`, json: `{"n":${index}}` }))

@@ -1,130 +1,105 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { chunkCountFor, chunkOf, lineOf, textOf } from '@tocsin/redis/snapshot-chunk'
+import {
+  chunkCountFor,
+  chunkOf,
+  lineOf,
+  linesOf,
+  type PackedChunk,
+  packChunk,
+  type RuleLine,
+  unpackChunk,
+} from '@tocsin/redis/snapshot-chunk'
 import type { PresentRule } from './rules-table.ts'
 
-/** A millisecond or two of work: then renewals and whoever asks for `/ready` get their turn. */
-const rulesPerTurn = 2_000
+/** Some 5 ms of work with 100,000 rules: then renewals and whoever asks for `/ready` get their turn. */
 const chunksPerTurn = 8
 
 /**
- * All enabled rules in their chunks, each chunk in the order of its ids, and which chunks have changed since they were last
- * asked for. It is what a change is applied to, and what Redis is repaired from. All that is kept of a rule is its text as
- * Postgres sent it, its line but for the digest: 100,000 of 550 bytes take 58 MB.
+ * All enabled rules in chunks, packed as Redis has them: what a change is applied to, and what Redis is repaired from.
+ * 100,000 rules take 8 MB so, and their lines would take 58. That a chunk is unpacked for a change is paid for by all those
+ * that need not be packed to be compared or written again.
  */
 export class ChunkBook {
-  readonly #chunks: string[][]
-  readonly #changed = new Set<number>()
-  #rules = 0
+  #chunks: readonly PackedChunk[]
+  /** Applied and not in the chunks yet: rules with their JSON, or undefined for those that are no more. */
+  readonly #pending = new Map<string, string | undefined>()
 
-  private constructor(chunkCount: number) {
-    this.#chunks = Array.from({ length: chunkCount }, () => [])
-    for (let chunk = 0; chunk < chunkCount; chunk++) this.#changed.add(chunk)
+  /** Without any rule. The number of chunks stays while it is good enough, because another one moves every rule. */
+  constructor(chunkCount = chunkCountFor(0)) {
+    this.#chunks = emptyChunks(chunkCount)
   }
 
-  /** Of rules in any order. `countBefore` is kept while it is good enough, because another one moves every rule. */
-  static async of(texts: Iterable<string>, rules: number, countBefore: number | undefined): Promise<ChunkBook> {
-    const book = new ChunkBook(chunkCountFor(rules, countBefore))
-    for (const text of texts) {
-      book.#chunks[chunkOf(idIn(text), book.chunkCount)]!.push(text)
-      if (++book.#rules % rulesPerTurn === 0) await nextTurn()
+  /** As the last `settle` left them; never changed, only replaced. */
+  get chunks(): readonly PackedChunk[] {
+    return this.#chunks
+  }
+
+  /** These rules take the place of what they were, or go. Again makes no difference. */
+  apply(rules: readonly PresentRule[]): void {
+    for (const { rule_id, json } of rules) this.#pending.set(rule_id, json)
+  }
+
+  /** Brings what was applied into the chunks, and gives them. */
+  async settle(): Promise<readonly PackedChunk[]> {
+    if (this.#pending.size === 0) return this.#chunks
+    const held = this.#chunks.reduce((sum, { entry }) => sum + entry.rules, 0)
+    // At most as many: which of them are new shows when they are unpacked.
+    const count = chunkCountFor(held + this.#pending.size, this.#chunks.length)
+    const isKept = count === this.#chunks.length
+    this.#chunks = isKept
+      ? await changed(this.#chunks, this.#pending)
+      : await changed(emptyChunks(count), await this.#everything())
+    this.#pending.clear()
+    return this.#chunks
+  }
+
+  async #everything(): Promise<Map<string, string | undefined>> {
+    const rules = new Map<string, string | undefined>()
+    for (const [at, chunk] of this.#chunks.entries()) {
+      for (const { rule_id, json } of await rulesIn(chunk)) rules.set(rule_id, json)
+      if (at % chunksPerTurn === chunksPerTurn - 1) await nextTurn()
     }
-    for (const [chunk, chunkTexts] of book.#chunks.entries()) {
-      chunkTexts.sort(inOrder)
-      if (chunk % chunksPerTurn === chunksPerTurn - 1) await nextTurn()
-    }
-    return book
-  }
-
-  get chunkCount(): number {
-    return this.#chunks.length
-  }
-
-  /** How many there are. */
-  get rules(): number {
-    return this.#rules
-  }
-
-  /** Puts these rules in, in place of what they were, or takes them out. Again makes no difference. */
-  async apply(rules: readonly PresentRule[]): Promise<void> {
-    for (const [index, rule] of rules.entries()) {
-      this.#apply(rule)
-      if (index % rulesPerTurn === rulesPerTurn - 1) await nextTurn()
-    }
-  }
-
-  #apply({ rule_id, text }: PresentRule): void {
-    const chunk = chunkOf(rule_id, this.chunkCount)
-    const texts = this.#chunks[chunk]!
-    const { at, isThere } = find(texts, rule_id)
-    if (text === undefined) {
-      if (!isThere) return
-      texts.splice(at, 1)
-      this.#rules--
-    } else {
-      if (isThere && texts[at] === text) return
-      texts.splice(at, isThere ? 1 : 0, text)
-      if (!isThere) this.#rules++
-    }
-    this.#changed.add(chunk)
-  }
-
-  /** Is the rule in the book exactly like this? */
-  has(rule_id: string, text: string): boolean {
-    const texts = this.#chunks[chunkOf(rule_id, this.chunkCount)]!
-    return texts[find(texts, rule_id).at] === text
-  }
-
-  /** The ids of one chunk. */
-  idsAt(chunk: number): string[] {
-    return this.#chunks[chunk]!.map(idIn)
-  }
-
-  /** The chunk as readers get it. */
-  textAt(chunk: number): string {
-    return textOf(this.#chunks[chunk]!.map(lineFor))
-  }
-
-  rulesAt(chunk: number): number {
-    return this.#chunks[chunk]!.length
-  }
-
-  /** The chunks that changed since this was last called; at first all of them. */
-  takeChanged(): number[] {
-    const changed = [...this.#changed]
-    this.#changed.clear()
-    return changed
-  }
-
-  /** Itself, or the same rules in another number of chunks when this one no longer suits them. */
-  async resized(): Promise<ChunkBook> {
-    if (chunkCountFor(this.#rules, this.chunkCount) === this.chunkCount) return this
-    return ChunkBook.of(this.#texts(), this.#rules, this.chunkCount)
-  }
-
-  *#texts(): Generator<string> {
-    for (const texts of this.#chunks) yield* texts
+    for (const [rule_id, json] of this.#pending) rules.set(rule_id, json)
+    return rules
   }
 }
 
-const idIn = (text: string) => text.slice(0, text.indexOf(' '))
+/** In the order of their ids. */
+export const rulesIn = async (chunk: PackedChunk): Promise<Iterable<RuleLine>> => linesOf(await textOf(chunk))
 
-function lineFor(text: string): string {
-  const ruleId = idIn(text)
-  return lineOf(ruleId, text.slice(ruleId.length + 1))
-}
+const textOf = async ({ entry, packed }: PackedChunk) => (packed === undefined ? '' : unpackChunk(entry.hash, packed))
 
-/** By UTF-16 units, as `find` compares; an id has nothing that sorts before the space after it. */
-const inOrder = (a: string, b: string) => (a < b ? -1 : 1)
+type Change = [rule_id: string, json: string | undefined]
 
-/** Where the rule is, or would be. */
-function find(texts: readonly string[], rule_id: string): { at: number; isThere: boolean } {
-  const start = `${rule_id} `
-  let from = 0
-  let to = texts.length
-  while (from < to) {
-    const middle = (from + to) >> 1
-    if (texts[middle]! < start) from = middle + 1
-    else to = middle
+const noRules: PackedChunk = { entry: { hash: '', rules: 0, bytes: 0 }, packed: undefined }
+
+const emptyChunks = (count: number) => Array.from({ length: count }, () => noRules)
+
+async function changed(before: readonly PackedChunk[], changes: Iterable<Change>): Promise<readonly PackedChunk[]> {
+  const chunks = [...before]
+  let done = 0
+  for (const [at, some] of Map.groupBy(changes, ([rule_id]) => chunkOf(rule_id, chunks.length))) {
+    const text = changedText(await textOf(chunks[at]!), some)
+    chunks[at] = await packChunk(text, text.split('\n').length - 1)
+    if (++done % chunksPerTurn === 0) await nextTurn()
   }
-  return { at: from, isThere: texts[from]?.startsWith(start) === true }
+  return chunks
 }
+
+/** What is between the changes is never taken apart. */
+function changedText(text: string, changes: readonly Change[]): string {
+  const parts: string[] = []
+  let at = 0
+  let taken = 0
+  for (const [rule_id, json] of changes.toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    while (at < text.length && text.slice(at, text.indexOf(' ', at)) < rule_id) at = endOfLine(text, at)
+    parts.push(text.slice(taken, at))
+    if (text.startsWith(`${rule_id} `, at)) at = endOfLine(text, at)
+    taken = at
+    if (json !== undefined) parts.push(`${lineOf(rule_id, json)}\n`)
+  }
+  parts.push(text.slice(taken))
+  return parts.join('')
+}
+
+const endOfLine = (text: string, at: number) => text.indexOf('\n', at) + 1

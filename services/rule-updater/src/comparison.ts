@@ -1,25 +1,25 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
-import type { ChunkBook } from './chunk-book.ts'
+import { type ChunkBook, rulesIn } from './chunk-book.ts'
 import type { Places } from './places.ts'
-import { type PresentRule, readEverything } from './rules-table.ts'
+import { hashOf, readHashes } from './rules-table.ts'
 
-/** Between two pages, so that the matching on the same machine and the changes that are published meanwhile go first. */
+/** After every few ms of work, so that the matching on the same machine and changes that are published go first. */
 const unhurriedMs = 1
 const chunksPerTurn = 8
 
 /**
- * Everything in Postgres against the book, line by line, while the book goes on taking in changes. A rule that changed
+ * Everything in Postgres against the book, rule by rule, while the book goes on taking in changes. A rule that changed
  * since the read began, or that waits in what was read, is no drift: it comes, or came, by its row in `rule_versions`.
  */
 export class Comparison {
+  readonly #places: Places
+  readonly #book: ChunkBook
   /** Told of every rule that the book takes in, from before the read begins. */
   readonly #changed = new Set<string>()
-  readonly #places: Places
-  readonly #book: () => ChunkBook
   readonly #different: string[] = []
-  readonly #seen = new Set<string>()
+  #rules = 0
 
-  constructor(places: Places, book: () => ChunkBook) {
+  constructor(places: Places, book: ChunkBook) {
     this.#places = places
     this.#book = book
   }
@@ -29,30 +29,30 @@ export class Comparison {
   }
 
   async run(stopping: AbortSignal, { hurried = false } = {}): Promise<void> {
-    const { waiting } = await readEverything(this.#places.database, async page => {
+    const rest = async () => {
       stopping.throwIfAborted()
-      for (const rule of page) this.#compare(rule)
-      if (!hurried) await sleep(unhurriedMs)
+      await (hurried ? nextTurn() : sleep(unhurriedMs))
+    }
+    const hashes = new Map<string, string>()
+    const waiting = await readHashes(this.#places.database, async page => {
+      for (const { rule_id, hash } of page) if (hash !== null) hashes.set(rule_id, hash)
+      await rest()
     })
     this.changed(waiting.rule_ids)
-    const book = this.#book()
-    for (let chunk = 0; chunk < book.chunkCount; chunk++) {
-      for (const rule_id of book.idsAt(chunk)) {
-        if (!this.#seen.has(rule_id)) this.#different.push(rule_id)
+    this.#rules = hashes.size
+    for (const [at, chunk] of this.#book.chunks.entries()) {
+      for (const { rule_id, json } of await rulesIn(chunk)) {
+        if (hashes.get(rule_id) !== hashOf(json)) this.#different.push(rule_id)
+        hashes.delete(rule_id)
       }
-      if (chunk % chunksPerTurn === chunksPerTurn - 1) await nextTurn()
+      if (at % chunksPerTurn === chunksPerTurn - 1) await rest()
     }
-  }
-
-  #compare({ rule_id, text }: PresentRule): void {
-    if (text === undefined) return
-    this.#seen.add(rule_id)
-    if (!this.#book().has(rule_id, text)) this.#different.push(rule_id)
+    for (const rule_id of hashes.keys()) this.#different.push(rule_id)
   }
 
   /** Enabled rules in Postgres. */
   get rules(): number {
-    return this.#seen.size
+    return this.#rules
   }
 
   /** Rules that are other in the book than in Postgres, and that nobody told of. */

@@ -1,3 +1,4 @@
+import './young-generation.ts'
 import { runService } from '@tocsin/runtime/run-service'
 import { readConfig } from './config.ts'
 import { start } from './start.ts'

@@ -1,6 +1,6 @@
 import type { ChunkEntry, Manifest } from '@tocsin/contracts/snapshot'
 import { readEvaluators } from '@tocsin/redis/evaluator-registry'
-import { hashOfChunks, type PackedChunk, packChunk } from '@tocsin/redis/snapshot-chunk'
+import { hashOfChunks, type PackedChunk } from '@tocsin/redis/snapshot-chunk'
 import {
   missingChunks,
   readClockMs,
@@ -16,9 +16,6 @@ import type { ChunkBook } from './chunk-book.ts'
 import { drawVersion, type Lease, leaseTtlMs } from './lease.ts'
 import * as meters from './meters.ts'
 import type { Places } from './places.ts'
-
-/** Packed side by side on zstd's threads; the texts of as many are made in one go, in some 5 ms. */
-const chunksAtOnce = 16
 
 /** Each surprise is answered by one more try: more than a few in a row, and somebody else writes at our keys. */
 const triesMax = 8
@@ -39,11 +36,8 @@ export interface PublishOptions {
 export class Publisher {
   readonly #places: Places
   readonly #lease: Lease
-  #book: ChunkBook | undefined
-  /** The chunks of the book, packed; those that are still to be packed keep their old entry. */
-  #entries: ChunkEntry[] = []
-  readonly #toPack = new Set<number>()
-  readonly #unpublished = new Map<number, PackedChunk>()
+  /** What is to be published, or was. */
+  #chunks: readonly PackedChunk[] = []
   /** What Redis has, as far as we know; undefined: nothing. */
   #base: Manifest | undefined
   #published: Manifest | undefined
@@ -71,13 +65,13 @@ export class Publisher {
 
   /** The manifest of the snapshot that holds exactly the rules of the book. */
   async publish(book: ChunkBook, options: PublishOptions = {}): Promise<Manifest> {
-    await this.#pack(book)
+    this.#chunks = await book.settle()
     const isSame = this.#published?.hash === hashOfChunks(this.#entries)
     if (isSame && !this.#isUnsure && !options.always) return this.#published!
     try {
       if (this.#isUnsure) await this.#look()
-      if (options.rewrite) await this.#rewriteAll(book)
-      return await this.#swapIn(book, options)
+      if (options.rewrite) await restoreChunks(this.#places.redis, this.#places.prefix, this.#chunks)
+      return await this.#swapIn(options)
     } catch (error) {
       // Whether a swap that failed without an answer took place is known to Redis only.
       this.#isUnsure = true
@@ -85,22 +79,8 @@ export class Publisher {
     }
   }
 
-  async #pack(book: ChunkBook): Promise<void> {
-    if (book !== this.#book) {
-      this.#book = book
-      this.#entries = []
-      this.#toPack.clear()
-      this.#unpublished.clear()
-    }
-    for (const chunk of book.takeChanged()) this.#toPack.add(chunk)
-    for (const some of groups([...this.#toPack])) {
-      const packed = await Promise.all(some.map(chunk => packAt(book, chunk)))
-      for (const [index, chunk] of some.entries()) {
-        this.#entries[chunk] = packed[index]!.entry
-        this.#unpublished.set(chunk, packed[index]!)
-        this.#toPack.delete(chunk)
-      }
-    }
+  get #entries(): ChunkEntry[] {
+    return this.#chunks.map(chunk => chunk.entry)
   }
 
   /**
@@ -115,10 +95,10 @@ export class Publisher {
     this.#base = await readable(readManifest(redis, prefix))
   }
 
-  async #swapIn(book: ChunkBook, { oldestChangeAt }: PublishOptions): Promise<Manifest> {
+  async #swapIn({ oldestChangeAt }: PublishOptions): Promise<Manifest> {
     const { database, redis, prefix } = this.#places
     for (let tries = 1; tries <= triesMax; tries++) {
-      await this.#write(book)
+      await this.#write()
       const base = this.#base
       const { version, drawn_at } = await drawVersion(database, this.#lease, this.#seen)
       const drawnAt = performance.now()
@@ -142,36 +122,34 @@ export class Publisher {
   }
 
   #manifest(version: number, builtAt: Date, oldestChangeAt: Date | undefined): Manifest {
+    const chunks = this.#entries
     return {
       version,
       token: this.#lease.token,
-      hash: hashOfChunks(this.#entries),
-      rules: this.#entries.reduce((sum, entry) => sum + entry.rules, 0),
+      hash: hashOfChunks(chunks),
+      rules: chunks.reduce((sum, entry) => sum + entry.rules, 0),
       built_at: builtAt.toISOString(),
       oldest_change_at: oldestChangeAt?.toISOString() ?? null,
-      chunks: [...this.#entries],
+      chunks,
     }
   }
 
-  /** The chunks that the swap will look for: what changed, and after a surprise whatever is missing. */
-  async #write(book: ChunkBook): Promise<void> {
+  /** The chunks that the swap will look for: those that the base does not have, and after a surprise whatever is missing. */
+  async #write(): Promise<void> {
     const { redis, prefix } = this.#places
-    let wanted = [...this.#unpublished.keys()]
+    let isThere: (hash: string) => boolean
     if (this.#isUnsure) {
       const missing = new Set(await missingChunks(redis, prefix, this.#manifest(0, new Date(), undefined)))
-      wanted = [...this.#entries.keys()].filter(chunk => missing.has(this.#entries[chunk]!.hash))
+      isThere = hash => !missing.has(hash)
+    } else {
+      const held = new Set(this.#base?.chunks.map(chunk => chunk.hash))
+      isThere = hash => held.has(hash)
     }
-    for (const some of groups(wanted)) {
-      const packed = some.map(chunk => this.#unpublished.get(chunk) ?? packAt(book, chunk))
-      await writeChunks(redis, prefix, await Promise.all(packed))
-    }
-  }
-
-  async #rewriteAll(book: ChunkBook): Promise<void> {
-    const { redis, prefix } = this.#places
-    for (const some of groups([...this.#entries.keys()])) {
-      await restoreChunks(redis, prefix, await Promise.all(some.map(chunk => packAt(book, chunk))))
-    }
+    await writeChunks(
+      redis,
+      prefix,
+      this.#chunks.filter(chunk => !isThere(chunk.entry.hash)),
+    )
   }
 
   /** The next draw tells whether the lease is still ours; only then what Redis said matters. */
@@ -201,7 +179,6 @@ export class Publisher {
     this.#published = manifest
     this.#base = manifest
     this.#isUnsure = false
-    this.#unpublished.clear()
     meters.versionGauge.set(manifest.version)
     meters.tokenGauge.set(manifest.token)
     meters.rulesGauge.set(manifest.rules)
@@ -230,12 +207,6 @@ export class Publisher {
     this.#isUnsure = true
     return false
   }
-}
-
-const packAt = (book: ChunkBook, chunk: number) => packChunk(book.textAt(chunk), book.rulesAt(chunk))
-
-export function* groups<Item>(items: readonly Item[], size = chunksAtOnce): Generator<Item[]> {
-  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size)
 }
 
 /** Undefined when there is none, or none that could be read. */

@@ -1,11 +1,12 @@
 import type { Manifest } from '@tocsin/contracts/snapshot'
-import { packChunk } from '@tocsin/redis/snapshot-chunk'
 import { missingChunks, readChunks, restoreChunks } from '@tocsin/redis/snapshot-store'
 import { AppError } from '@tocsin/runtime/errors'
 import type { ChunkBook } from './chunk-book.ts'
 import * as meters from './meters.ts'
 import type { Places } from './places.ts'
-import { groups } from './publisher.ts'
+
+/** Read and unpacked together, in a few ms. */
+const chunksAtOnce = 16
 
 /** Puts back what Redis has lost. Cheap when nothing is missing: one question for all chunks. */
 export async function restoreMissing(places: Places, book: ChunkBook, manifest: Manifest): Promise<void> {
@@ -21,12 +22,13 @@ export interface Wanted {
 /** Reads every chunk and puts right those that are not what was written. */
 export async function repairDamaged(places: Places, wanted: Wanted, stopping: AbortSignal): Promise<void> {
   const chunkCount = wanted.current?.manifest.chunks.length ?? 0
-  for (const chunks of groups([...Array(chunkCount).keys()])) {
+  for (let from = 0; from < chunkCount; from += chunksAtOnce) {
     stopping.throwIfAborted()
     // Asked anew for each group: a chunk that was replaced meanwhile is soon gone, and need not be there.
     const { manifest } = wanted.current!
     if (manifest.chunks.length !== chunkCount) return
-    const hashes = chunks.map(chunk => manifest.chunks[chunk]!.hash).filter(hash => hash !== '')
+    const some = manifest.chunks.slice(from, from + chunksAtOnce)
+    const hashes = some.map(chunk => chunk.hash).filter(hash => hash !== '')
     if (await areGood(places, hashes)) continue
     const damaged: string[] = []
     for (const hash of hashes) if (!(await areGood(places, [hash]))) damaged.push(hash)
@@ -50,12 +52,10 @@ async function restore(
   manifest: Manifest,
   hashes: readonly string[],
 ): Promise<void> {
-  if (hashes.length === 0 || manifest.chunks.length !== book.chunkCount) return
+  if (hashes.length === 0) return
   const wanted = new Set(hashes)
-  const at = [...manifest.chunks.keys()].filter(chunk => wanted.has(manifest.chunks[chunk]!.hash))
-  const packed = await Promise.all(at.map(chunk => packChunk(book.textAt(chunk), book.rulesAt(chunk))))
-  // One that has changed since is not what the manifest names. The snapshot that replaces it is on its way.
-  const good = packed.filter(({ entry }) => wanted.has(entry.hash))
+  // One that has changed since is not among them. The snapshot that has it is on its way.
+  const good = book.chunks.filter(chunk => wanted.has(chunk.entry.hash))
   await restoreChunks(redis, prefix, good)
   meters.chunksRepairedTotal.inc(good.length)
   log.warn({ chunks: good.length, version: manifest.version }, 'put back chunks that Redis had lost or damaged')

@@ -1,10 +1,10 @@
+import { hash } from 'node:crypto'
 import type { Database, Queryable } from '@tocsin/postgres/database'
 
-/** A rule as it is now. */
+/** A rule as it is now: its JSON for the snapshot, or undefined when no snapshot has it. */
 export interface PresentRule {
   rule_id: string
-  /** Its id, a space and its JSON; undefined when no snapshot has it. */
-  text: string | undefined
+  json: string | undefined
 }
 
 /** The rows of `rule_versions` that wait for a snapshot, as they were read; column by column, as the stamp wants them. */
@@ -16,7 +16,7 @@ export interface Waiting {
 
 export interface Read {
   waiting: Waiting
-  /** Rules that have no text in a snapshot. Somebody wrote past rule-service. */
+  /** Rules that have no line in a snapshot. Somebody wrote past rule-service. */
   unreadable: string[]
 }
 
@@ -33,16 +33,15 @@ const enabledRules = `(SELECT rule_id, name, version, endpoint_ids, team_id, con
                           FROM rules WHERE enabled) AS rules`
 
 /**
- * Made by Postgres, so that 100,000 rules are never objects here, and whole: a text that is put together here is kept with
- * its parts. `json_build_object` took half as long again. An id with a space or a line end in it would break the lines of
- * a chunk, and an evaluator could not read conditions that are no object: one such row must not keep all others on an old
- * snapshot.
+ * Made by Postgres, so that 100,000 rules are never objects here; `json_build_object` took half as long again. An id with
+ * a space or a line end in it would break the lines of a chunk, and an evaluator could not read conditions that are no
+ * object: one such row must not keep all others on an old snapshot.
  */
-const text = `CASE WHEN jsonb_typeof(rules.conditions) = 'object' AND rules.rule_id !~ '[[:space:][:cntrl:]]|^$'
-  THEN rules.rule_id || ' ' || row_to_json(rules)::text END AS text`
+const json = `CASE WHEN jsonb_typeof(rules.conditions) = 'object' AND rules.rule_id !~ '[[:space:][:cntrl:]]|^$'
+  THEN row_to_json(rules)::text END`
 
 /** Of each rule one row, however often it was changed; and of the rules in $1, which is what a comparison found. */
-const changedRules = `SELECT changed.rule_id, versions, oldest_at, rules.rule_id IS NOT NULL AS enabled, ${text}
+const changedRules = `SELECT changed.rule_id, versions, oldest_at, rules.rule_id IS NOT NULL AS enabled, ${json} AS json
    FROM (SELECT rule_id, array_agg(version) AS versions, min(changed_at) AS oldest_at
            FROM rule_versions WHERE snapshot_version IS NULL GROUP BY rule_id
           UNION ALL SELECT rule_id, '{}', NULL FROM unnest($1::text[]) AS drifted (rule_id)) AS changed
@@ -53,7 +52,7 @@ interface ChangedRow {
   versions: number[]
   oldest_at: Date | null
   enabled: boolean
-  text: string | null
+  json: string | null
 }
 
 /**
@@ -62,10 +61,10 @@ interface ChangedRow {
  * `onPage` must not let anybody see what it is given before all of it was read.
  */
 export async function readChanges(database: Database, drifted: readonly string[], onPage: OnPage): Promise<Read> {
-  const read = nothingRead()
+  const read: Read = { waiting: noneWaiting(), unreadable: [] }
   const onRows = async (rows: readonly ChangedRow[]) => {
     for (const row of rows) {
-      if (row.enabled && row.text === null) read.unreadable.push(row.rule_id)
+      if (row.enabled && row.json === null) read.unreadable.push(row.rule_id)
       for (const version of row.versions) addWaiting(read.waiting, row.rule_id, version, row.oldest_at!)
     }
     await onPage(rows.map(presentRule))
@@ -77,29 +76,52 @@ export async function readChanges(database: Database, drifted: readonly string[]
 }
 
 /** All enabled rules, page by page, and then what waits, in one view. In the order of the table: who wants another sorts. */
-export function readEverything(database: Database, onPage: OnPage): Promise<Read> {
-  const read = nothingRead()
-  const readAll = async (transaction: Queryable) => {
-    const rules = `SELECT rules.rule_id, ${text} FROM ${enabledRules}`
-    await readPages<RuleRow>(transaction, rules, [], async rows => {
-      for (const row of rows) if (row.text === null) read.unreadable.push(row.rule_id)
-      await onPage(rows.map(presentRule))
-    })
+export async function readEverything(database: Database, onPage: OnPage): Promise<Read> {
+  const unreadable: string[] = []
+  const waiting = await readAll<RuleRow>(database, `${json} AS json`, async rows => {
+    for (const row of rows) if (row.json === null) unreadable.push(row.rule_id)
+    await onPage(rows.map(presentRule))
+  })
+  return { waiting, unreadable }
+}
+
+/** 128 bits: what is compared is accidents, not attacks. */
+export const hashOf = (json: string): string => hash('sha256', json, 'hex').slice(0, 32)
+
+export interface HashedRule {
+  rule_id: string
+  /** `hashOf` its JSON; null when it has none. */
+  hash: string | null
+}
+
+/** The same, but of each JSON its hash: a tenth to send and to throw away, and made by Postgres beside our work. */
+export function readHashes(
+  database: Database,
+  onPage: (rules: readonly HashedRule[]) => Promise<void>,
+): Promise<Waiting> {
+  return readAll<HashedRule>(database, `left(encode(sha256(convert_to(${json}, 'UTF8')), 'hex'), 32) AS hash`, onPage)
+}
+
+function readAll<Row extends object>(database: Database, column: string, onPage: OnRows<Row>): Promise<Waiting> {
+  return database.transaction(async transaction => {
+    await readPages(transaction, `SELECT rules.rule_id, ${column} FROM ${enabledRules}`, [], onPage)
+    const waiting = noneWaiting()
     const waits = 'SELECT rule_id, version, changed_at FROM rule_versions WHERE snapshot_version IS NULL'
     await readPages<WaitingRow>(transaction, waits, [], rows => {
-      for (const { rule_id, version, changed_at } of rows) addWaiting(read.waiting, rule_id, version, changed_at)
+      for (const { rule_id, version, changed_at } of rows) addWaiting(waiting, rule_id, version, changed_at)
     })
-    return read
-  }
-  return database.transaction(readAll, oneView)
+    return waiting
+  }, oneView)
 }
+
+type OnRows<Row> = (rows: readonly Row[]) => Promise<void> | void
 
 /** By a cursor and not by keys: an order is not needed, and one that follows the index costs random reads. */
 async function readPages<Row extends object>(
   transaction: Queryable,
   select: string,
   values: unknown[],
-  onRows: (rows: readonly Row[]) => Promise<void> | void,
+  onRows: OnRows<Row>,
 ): Promise<void> {
   await transaction.query(`DECLARE pages NO SCROLL CURSOR FOR ${select}`, values)
   for (let more = true; more; ) {
@@ -114,7 +136,7 @@ async function readPages<Row extends object>(
 
 interface RuleRow {
   rule_id: string
-  text: string | null
+  json: string | null
 }
 
 interface WaitingRow {
@@ -123,12 +145,9 @@ interface WaitingRow {
   changed_at: Date
 }
 
-const presentRule = ({ rule_id, text }: RuleRow): PresentRule => ({ rule_id, text: text ?? undefined })
+const presentRule = ({ rule_id, json }: RuleRow): PresentRule => ({ rule_id, json: json ?? undefined })
 
-const nothingRead = (): Read => ({
-  waiting: { rule_ids: [], versions: [], oldest_at: undefined },
-  unreadable: [],
-})
+const noneWaiting = (): Waiting => ({ rule_ids: [], versions: [], oldest_at: undefined })
 
 function addWaiting(waiting: Waiting, rule_id: string, version: number, changed_at: Date): void {
   waiting.rule_ids.push(rule_id)

@@ -7,7 +7,7 @@ import * as meters from './meters.ts'
 import type { Places } from './places.ts'
 import { Publisher, type PublishOptions } from './publisher.ts'
 import { repairDamaged, restoreMissing } from './repair-chunks.ts'
-import { type PresentRule, type Read, readChanges, readEverything, stampRows, type Waiting } from './rules-table.ts'
+import { type Read, readChanges, readEverything, stampRows, type Waiting } from './rules-table.ts'
 
 /**
  * What one leader does between taking the lease and losing it. `begin`, `turn` and `check` never run at the same time;
@@ -50,13 +50,13 @@ export class Term {
   }
 
   async #readAndPublishAll(stopping: AbortSignal): Promise<Manifest> {
-    const texts: string[] = []
+    const book = new ChunkBook(this.#book?.chunks.length)
     const { waiting, unreadable } = await readEverything(this.#places.database, page => {
       stopping.throwIfAborted()
-      for (const { text } of page) if (text !== undefined) texts.push(text)
+      book.apply(page)
     })
     this.#tellUnreadable(unreadable)
-    this.#book = await ChunkBook.of(texts, texts.length, this.#book?.chunkCount)
+    this.#book = book
     return this.#publishAndStamp(waiting, {})
   }
 
@@ -81,20 +81,16 @@ export class Term {
   /** Page by page into the book. Nothing of it is published before all was read: every publication begins with this. */
   async #takeIn(stopping: AbortSignal): Promise<Read> {
     const drift = [...this.#drift]
-    const read = await readChanges(this.#places.database, drift, async page => {
+    const read = await readChanges(this.#places.database, drift, page => {
       stopping.throwIfAborted()
-      if (page.length > 0) await this.#apply(page)
+      if (page.length === 0) return
+      this.#isBehind = true
+      this.#comparison?.changed(page.map(rule => rule.rule_id))
+      this.#book!.apply(page)
     })
     for (const rule_id of drift) this.#drift.delete(rule_id)
     this.#tellUnreadable(read.unreadable)
     return read
-  }
-
-  async #apply(page: readonly PresentRule[]): Promise<void> {
-    this.#isBehind = true
-    this.#comparison?.changed(page.map(rule => rule.rule_id))
-    await this.#book!.apply(page)
-    this.#book = await this.#book!.resized()
   }
 
   async #publishAndStamp(waiting: Waiting, options: PublishOptions): Promise<Manifest> {
@@ -137,7 +133,7 @@ export class Term {
   }
 
   async #compare(stopping: AbortSignal, rebuild: number | undefined) {
-    const comparison = new Comparison(this.#places, () => this.#book!)
+    const comparison = new Comparison(this.#places, this.#book!)
     this.#comparison = comparison
     try {
       await comparison.run(stopping, { hurried: rebuild !== undefined })

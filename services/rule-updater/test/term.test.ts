@@ -94,7 +94,7 @@ describe('the snapshot is what Postgres holds', () => {
     expect((await readManifest(places.redis, places.prefix))?.chunks).toHaveLength(2)
     await insertRules(places.database, numbered(3_000))
     await term.turn(never)
-    expect((await readManifest(places.redis, places.prefix))?.chunks).toHaveLength(64)
+    expect((await readManifest(places.redis, places.prefix))?.chunks).toHaveLength(128)
     expect(await rulesIn(places)).toEqual(await rulesOf(places.database))
   })
 })
