@@ -1,6 +1,8 @@
 import type { RuleChanged } from '@tocsin/contracts/messages'
+import { createKafkajs } from '@tocsin/kafka/kafkajs-client'
 import { createProducer } from '@tocsin/kafka/producer'
 import { readManifest } from '@tocsin/redis/snapshot-store'
+import { createLogger } from '@tocsin/runtime/logger'
 import { eventually } from '@tocsin/testkit/eventually'
 import { startGate, targetOf } from '@tocsin/testkit/gate'
 import { publishRaw } from '@tocsin/testkit/raw-kafka'
@@ -10,6 +12,8 @@ import { testKafka } from '@tocsin/testkit/test-kafka'
 import { readTopic } from '@tocsin/testkit/topic-reader'
 import { expect } from 'vitest'
 import { settings } from '../src/config.ts'
+import { Leadership } from '../src/leadership.ts'
+import { RuleChanges } from '../src/rule-changes.ts'
 import { start } from '../src/start.ts'
 import {
   test as base,
@@ -92,6 +96,38 @@ test('changes are in Redis soon, however often and in whatever order their event
   expect((await stamps(database)).rul_00000).toBeLessThanOrEqual((await readManifest(redis, prefix))!.version)
 })
 
+test('an event wakes the leader, who would look by himself a minute later', async ({
+  announce,
+  database,
+  environment,
+  redis,
+  prefix,
+}) => {
+  const log = createLogger('rule-updater test', 'silent')
+  const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
+  const producer = createProducer(kafka)
+  const changes = new RuleChanges({ name: 'rule-updater', log }, kafka, producer)
+  const leadership = new Leadership({
+    places: { database, redis, prefix, log },
+    leaseDatabase: database,
+    listen: (wake, stopping) => changes.listen(wake, stopping),
+    name: 'test',
+    timings: { pollEveryMs: 60_000 },
+  })
+  const stop = new AbortController()
+  const ended = leadership.run(stop.signal)
+  try {
+    await upToDate(database, redis, prefix)
+    await insertRules(database, ['rul_1'])
+    await announce('rul_1')
+    await upToDate(database, redis, prefix)
+  } finally {
+    stop.abort()
+    await ended
+    await producer.close()
+  }
+})
+
 test('a thousand changes that arrive together make a few snapshots, not a thousand', async ({
   startUpdater,
   announce,
@@ -171,6 +207,22 @@ test('of two updaters one leads; when it stops, the other one does', async ({
   await upToDate(database, redis, prefix)
   expect((await readManifest(redis, prefix))!.token).toBe(token + 1)
   await second.untilReady()
+})
+
+test('who stands by takes no partitions from the leader: it is no member of the group', async ({
+  startUpdater,
+  environment,
+}) => {
+  await startUpdater().untilReady()
+  await startUpdater().untilReady()
+  const client = testKafka(environment.KAFKA_TOPIC_PREFIX!)
+  const { kafkajs, destroy } = createKafkajs(client)
+  const admin = kafkajs.admin()
+  await admin.connect()
+  const { groups } = await admin.describeGroups([client.group('rule-updater')])
+  await admin.disconnect()
+  destroy()
+  expect(groups.map(group => [group.state, group.members.length])).toEqual([['Stable', 1]])
 })
 
 test('a rebuild that was asked for is done', async ({ startUpdater, database, redis, prefix }) => {
