@@ -89,7 +89,7 @@ export interface RuleResource extends RuleAsRead {
   live?: RuleLive | null
 }
 
-/** How many of the running evaluators know the rule's current version: `2/3` is two of three. */
+/** How many of the running evaluators match with the rule's current version: `2/3` is two of three. */
 export interface RuleLive {
   evaluators: string
   /** Of the first snapshot that knows the rule's current version; null until there is one. */
@@ -144,6 +144,8 @@ export interface SnapshotEvaluator {
   evaluator_id: string
   version: number
   since: string
+  /** Rules of that version that it leaves out because it cannot use them: it is older than what they are written with. */
+  refused_rules: number
   /** How far it is behind, and for how long there has been something newer; nulls while there is nothing to compare. */
   lag: { versions: number | null; seconds: number | null }
 }

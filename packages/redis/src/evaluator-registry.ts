@@ -10,30 +10,53 @@ export interface RunningEvaluator {
   snapshot_version: number
   /** When it began to match with that version, by its own clock: RFC 3339. */
   since: string
+  /** Rules of that snapshot that it leaves out because it cannot use them. Absent: none. */
+  refused?: RefusedRules | undefined
 }
+
+export interface RefusedRules {
+  rules: number
+  /** The first of them, at most `refusedIdsMax`. */
+  rule_ids: string[]
+}
+
+/** 30 KB in each heartbeat, at the worst. */
+export const refusedIdsMax = 1_000
 
 /** Five heartbeats a second apart: one that is late because of a long garbage collection does not look like a death. */
 export const evaluatorTtlMs = 5_000
 
-/** The field's value is `<expiry> <version> <since>`. Sweeps who is gone while it is here; the key goes with the last of them. */
-const beat = `
+/**
+ * An expiry further off than any heartbeat makes it was written before the clock of Redis was set back: whoever lives
+ * writes another one within a second.
+ */
+const isHere = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function isHere(expiry)
+  expiry = tonumber(expiry)
+  return expiry and expiry > now and expiry <= now + ${evaluatorTtlMs}
+end
+`
+
+/** The field's value is `<expiry> <the rest as JSON>`. Sweeps who is gone while it is here; the key goes with the last of them. */
+const beat = `${isHere}
 local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
-  if tonumber(string.match(entries[i + 1], '^%d+') or 0) <= now then redis.call('HDEL', KEYS[1], entries[i]) end
+  if not isHere(string.match(entries[i + 1], '^%d+')) then redis.call('HDEL', KEYS[1], entries[i]) end
 end
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + ARGV[2]) .. ' ' .. ARGV[3] .. ' ' .. ARGV[4])
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + ARGV[2]) .. ' ' .. ARGV[3])
+local left = redis.call('PTTL', KEYS[1])
+if left < tonumber(ARGV[2]) or left > ${evaluatorTtlMs} then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 `
 
 export async function heartbeat(
   redis: Redis,
   prefix: string,
-  { evaluator_id, snapshot_version, since }: RunningEvaluator,
+  { evaluator_id, ...entry }: RunningEvaluator,
   ttlMs: number = evaluatorTtlMs,
 ): Promise<void> {
-  await redis.eval(beat, 1, key(prefix), evaluator_id, ttlMs, snapshot_version, since).catch(rethrowRedis)
+  await redis.eval(beat, 1, key(prefix), evaluator_id, ttlMs, JSON.stringify(entry)).catch(rethrowRedis)
 }
 
 /** One that stops says so, instead of counting as "not live yet" until its entry expires. */
@@ -41,28 +64,42 @@ export async function removeEvaluator(redis: Redis, prefix: string, evaluatorId:
   await redis.hdel(key(prefix), evaluatorId).catch(rethrowRedis)
 }
 
-const live = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+const live = `${isHere}
 local found = {}
 local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
-  local expiry, version, since = string.match(entries[i + 1], '^(%d+) (%d+) (%S+)$')
-  if expiry and tonumber(expiry) > now then
-    found[#found + 1] = {entries[i], version, since}
+  local expiry, entry = string.match(entries[i + 1], '^(%d+) (.+)$')
+  if isHere(expiry) then
+    found[#found + 1] = {entries[i], entry}
   end
 end
 return found
 `
 
-const foundSchema = z.array(z.tuple([z.string(), z.coerce.number().int(), z.string()]))
+const entrySchema = z.object({
+  snapshot_version: z.number().int(),
+  since: z.string(),
+  refused: z.object({ rules: z.number().int(), rule_ids: z.array(z.string()) }).optional(),
+})
 
 /** Those that sent a heartbeat lately, by id. */
 export async function readEvaluators(redis: Redis, prefix: string): Promise<RunningEvaluator[]> {
-  return foundSchema
-    .parse(await redis.eval(live, 1, key(prefix)).catch(rethrowRedis))
-    .map(([evaluator_id, snapshot_version, since]) => ({ evaluator_id, snapshot_version, since }))
+  const found = (await redis.eval(live, 1, key(prefix)).catch(rethrowRedis)) as [string, string][]
+  return found
+    .flatMap(([evaluator_id, text]) => {
+      const entry = readEntry(text)
+      return entry === undefined ? [] : [{ evaluator_id, ...entry }]
+    })
     .sort((a, b) => (a.evaluator_id < b.evaluator_id ? -1 : 1))
+}
+
+/** Undefined for one that is not ours to read: of a program of another version, perhaps. */
+function readEntry(text: string): Omit<RunningEvaluator, 'evaluator_id'> | undefined {
+  try {
+    return entrySchema.parse(JSON.parse(text))
+  } catch {
+    return undefined
+  }
 }
 
 const key = (prefix: string) => `${prefix}evaluators`

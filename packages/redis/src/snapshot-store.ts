@@ -124,7 +124,7 @@ export async function readClockMs(redis: Redis): Promise<number> {
   return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
 }
 
-/** Cheap: asked every second by every reader. Undefined when there is none, as in a Redis that is new or was flushed. */
+/** For the leader, which asks every second. Undefined when there is none, as in a Redis that is new or was flushed. */
 export async function readVersion(redis: Redis, prefix: string): Promise<number | undefined> {
   const version = await readField(redis, prefix, 'version')
   return version === null ? undefined : Number(version)
@@ -204,21 +204,29 @@ return strays
 
 /** Chunks that stay although no manifest names them: a flush or a restored Redis took the manifest that knew of them. */
 export async function expireStrayChunks(redis: Redis, prefix: string, manifest: Manifest): Promise<number> {
-  const known = new Set([...chunkHashes(manifest)].map(hash => chunkKey(prefix, hash)))
   // In a pattern some signs mean more than themselves, and keys of another prefix are not ours to end.
   const ours = `${chunkKey(prefix, '').replace(/[*?[\]\\]/g, '\\$&')}*`
+  let current: Manifest | undefined = manifest
   let strays = 0
   let cursor = '0'
   do {
     const [next, keys] = await redis.scan(cursor, 'MATCH', ours, 'COUNT', 1_000).catch(rethrowRedis)
-    const unknown = [currentKey(prefix), ...keys.filter(key => !known.has(key))]
-    const args = [String(manifest.version), chunkGraceMs]
-    const expired = await redis.eval(expireStrays, unknown.length, ...unknown, ...args).catch(rethrowRedis)
-    if (expired === null) return strays
-    strays += expired as number
+    const expired = await expireUnnamed(redis, prefix, current, keys)
+    // Among many other keys, a look takes longer than a version lasts: it goes on with the next one of the same leader.
+    if (expired === null) current = await readManifest(redis, prefix)
+    if (current?.token !== manifest.token) return strays
+    strays += expired ?? (await expireUnnamed(redis, prefix, current, keys)) ?? 0
     cursor = next
   } while (cursor !== '0')
   return strays
+}
+
+/** How many of these got an end; null when another manifest is there than this one. */
+async function expireUnnamed(redis: Redis, prefix: string, manifest: Manifest, keys: readonly string[]) {
+  const known = new Set([...chunkHashes(manifest)].map(hash => chunkKey(prefix, hash)))
+  const unknown = [currentKey(prefix), ...keys.filter(key => !known.has(key))]
+  const args = [String(manifest.version), chunkGraceMs]
+  return (await redis.eval(expireStrays, unknown.length, ...unknown, ...args).catch(rethrowRedis)) as number | null
 }
 
 /**

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { evaluatorTtlMs, heartbeat, readEvaluators, removeEvaluator } from '../src/evaluator-registry.ts'
+import { evaluatorTtlMs, heartbeat, readEvaluators, refusedIdsMax, removeEvaluator } from '../src/evaluator-registry.ts'
 import { test } from './private-redis.ts'
 
 const since = '2026-07-01T08:00:00.000Z'
@@ -17,6 +17,20 @@ test('every evaluator that sends heartbeats is listed with its latest version, a
   expect(await readEvaluators(redis, prefix)).toEqual([
     { evaluator_id: 'a', snapshot_version: 4, since },
     { evaluator_id: 'b', snapshot_version: 5, since: later },
+  ])
+})
+
+test('rules that an evaluator cannot use are counted, and as many of them named as one entry takes', async ({
+  redis,
+  prefix,
+}) => {
+  const few = { rules: 2, rule_ids: ['rul_1', 'rul "2"'] }
+  const many = { rules: 5_000, rule_ids: Array.from({ length: refusedIdsMax }, (_, index) => `rul_${index}`) }
+  await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 4, since, refused: few })
+  await heartbeat(redis, prefix, { evaluator_id: 'b', snapshot_version: 4, since, refused: many })
+  expect(await readEvaluators(redis, prefix)).toEqual([
+    { evaluator_id: 'a', snapshot_version: 4, since, refused: few },
+    { evaluator_id: 'b', snapshot_version: 4, since, refused: many },
   ])
 })
 
@@ -53,9 +67,29 @@ test('nothing is left in Redis when nobody sends heartbeats any more', async ({ 
   expect(left).toBeLessThanOrEqual(evaluatorTtlMs)
 })
 
+test('one that died before the clock of Redis was set back counts no more', async ({ redis, prefix }) => {
+  const registry = `${prefix}evaluators`
+  await heartbeat(redis, prefix, { evaluator_id: 'dead', snapshot_version: 1, since })
+  const later = (await redis.hget(registry, 'dead'))!.replace(/^\d+/, expiry => String(Number(expiry) + 60_000))
+  await redis.hset(registry, 'dead', later)
+  await redis.pexpire(registry, evaluatorTtlMs + 60_000)
+  expect(await readEvaluators(redis, prefix)).toEqual([])
+
+  await heartbeat(redis, prefix, { evaluator_id: 'alive', snapshot_version: 1, since })
+  expect(await redis.hkeys(registry)).toEqual(['alive'])
+  expect(await redis.pttl(registry)).toBeLessThanOrEqual(evaluatorTtlMs)
+})
+
 test('whatever else a field may hold is left out instead of failing the list', async ({ redis, prefix }) => {
   await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 1, since })
-  await redis.hset(`${prefix}evaluators`, 'b', 'nonsense', 'c', '99999999999999 1', 'd', '')
+  const now = Date.now() + 1_000
+  await redis.hset(`${prefix}evaluators`, {
+    b: 'nonsense',
+    c: '99999999999999 1',
+    d: '',
+    e: `${now} {}`,
+    f: `${now} {`,
+  })
   expect(await readEvaluators(redis, prefix)).toEqual([{ evaluator_id: 'a', snapshot_version: 1, since }])
   await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 2, since })
   expect(await readEvaluators(redis, prefix)).toEqual([{ evaluator_id: 'a', snapshot_version: 2, since }])

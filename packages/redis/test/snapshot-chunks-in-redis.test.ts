@@ -150,6 +150,30 @@ describe('chunks that no manifest names', () => {
     expect(await endsOf(redis, prefix, newer.manifest)).toEqual([-1, -1, -1, -1])
   })
 
+  test('while one version follows the other they go as well', async ({ redis, prefix }) => {
+    const strays = await snapshotOf(rulesOf(100, 40))
+    await restoreChunks(redis, prefix, strays.chunks)
+    const first = await snapshotOf(rulesOf(1, 40))
+    await publish(redis, prefix, first)
+    let latest = first
+    const publishNext = async () => {
+      const version = latest.manifest.version + 1
+      const next = await snapshotOf(rulesOf(version, 40), { version })
+      await publish(redis, prefix, next, latest.manifest)
+      latest = next
+    }
+    // A new version comes whenever chunks have just been looked for.
+    const busy = new Proxy(redis, {
+      get(target, name: 'scan' | 'eval') {
+        if (name !== 'scan') return target[name].bind(target)
+        return (...args: Parameters<Redis['scan']>) => target.scan(...args).finally(publishNext)
+      },
+    })
+    expect(await expireStrayChunks(busy, prefix, first.manifest)).toBe(4)
+    for (const left of await endsOf(redis, prefix, strays.manifest)) expectGrace(left)
+    expect(await endsOf(redis, prefix, latest.manifest)).toEqual([-1, -1, -1, -1])
+  })
+
   test('those of another installation are not ours, also when our prefix reads as a pattern', async ({
     redis,
     prefix,

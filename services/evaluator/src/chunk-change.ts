@@ -1,7 +1,6 @@
 import { problemsOf } from '@tocsin/contracts/errors'
 import { type SnapshotRule, snapshotRuleSchema } from '@tocsin/contracts/snapshot'
 import { digestLength, linesOf, type RuleLine } from '@tocsin/redis/snapshot-chunk'
-import { messageOf } from '@tocsin/runtime/errors'
 
 /**
  * What is kept of a chunk to tell later which of its rules are new: 19 bytes a rule. The ids are the texts that the
@@ -15,22 +14,17 @@ export interface HeldChunk {
 
 export const noChunk: HeldChunk = { hash: '', ids: [], digests: '' }
 
-/** A rule that cannot be used, and why. */
-export interface Refusal {
-  rule_id: string
-  reason: string
-}
-
-export type ReadRule = { rule_id: string; rule: SnapshotRule } | Refusal
-
 /** What makes a held chunk another one. */
 export interface ChunkChange {
   readonly at: number
   readonly chunk: HeldChunk
   readonly removed: readonly string[]
-  /** Rules that are new or other than before. */
-  readonly put: readonly ReadRule[]
+  /** Rules that are new or other than before, still to be read: of large ones that takes longer than all that is done here. */
+  readonly put: readonly PutLine[]
 }
+
+/** `json` is a piece of the text of the chunk. */
+export type PutLine = Pick<RuleLine, 'rule_id' | 'json'>
 
 /**
  * Both are in the order of their ids, so one walk finds what is new. Lines in another order only cost: what seems to be
@@ -40,34 +34,32 @@ export function changeOf(at: number, held: HeldChunk, hash: string, text: string
   const ids: string[] = []
   const digests: string[] = []
   const removed: string[] = []
-  const put: ReadRule[] = []
+  const put: PutLine[] = []
   let next = 0
   for (const line of linesOf(text)) {
     while (next < held.ids.length && held.ids[next]! < line.rule_id) removed.push(held.ids[next++]!)
     const known = held.ids[next] === line.rule_id
-    if (known && held.digests.startsWith(line.digest, next * digestLength)) ids.push(held.ids[next]!)
-    else ids.push(put[put.push(readRule(line)) - 1]!.rule_id)
+    const rule_id = known ? held.ids[next]! : ownText(line.rule_id)
+    const isSame = known && held.digests.startsWith(line.digest, next * digestLength)
+    if (!isSame) put.push({ rule_id, json: line.json })
+    ids.push(rule_id)
     digests.push(line.digest)
     if (known) next++
   }
-  removed.push(...held.ids.slice(next))
+  while (next < held.ids.length) removed.push(held.ids[next++]!)
   return { at, chunk: { hash, ids, digests: digests.join('') }, removed, put }
 }
 
-/** The id is a text of its own. A piece cut out of the chunk would keep the whole chunk in memory. */
-function readRule({ rule_id, json }: RuleLine): ReadRule {
-  const refuse = (reason: string): Refusal => ({ rule_id: Buffer.from(rule_id).toString(), reason })
-  let value: unknown
-  try {
-    value = JSON.parse(json)
-  } catch (error) {
-    return refuse(messageOf(error))
-  }
-  const parsed = snapshotRuleSchema.safeParse(value)
+/** For what outlives the chunk: a piece that is cut out of a text keeps all of it in memory. */
+export const ownText = (piece: string): string => Buffer.from(piece).toString()
+
+/** Throws with the reason when the line is no rule. */
+export function readRule({ rule_id, json }: PutLine): SnapshotRule {
+  const parsed = snapshotRuleSchema.safeParse(JSON.parse(json))
   if (!parsed.success) {
     const [first] = problemsOf(parsed.error)
-    return refuse(`${first?.pointer || '/'} ${first?.message}`)
+    throw new Error(`${first?.pointer || '/'} ${first?.message}`)
   }
-  if (parsed.data.rule_id !== rule_id) return refuse(`it is another rule: ${parsed.data.rule_id}`)
-  return { rule_id: parsed.data.rule_id, rule: parsed.data }
+  if (parsed.data.rule_id !== rule_id) throw new Error(`it is another rule: ${parsed.data.rule_id}`)
+  return parsed.data
 }

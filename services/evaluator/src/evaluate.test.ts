@@ -1,7 +1,7 @@
 import { matchSchema } from '@tocsin/contracts/messages'
 import type { SnapshotRule } from '@tocsin/contracts/snapshot'
 import { describe, expect, test } from 'vitest'
-import { linesOfRules, liveRulesOf } from '../test/rules-in-chunks.ts'
+import { anyAlert, anyRule, linesOfRules, liveRulesOf } from '../test/rules-in-chunks.ts'
 import type { IncomingAlert } from './decode-alert.ts'
 import { evaluate, type MatchRecord } from './evaluate.ts'
 import type { LiveRules } from './live-rules.ts'
@@ -9,8 +9,8 @@ import type { LiveRules } from './live-rules.ts'
 const matchedAt = new Date('2026-03-01T12:00:00.500Z')
 
 describe('one record per team and alert', () => {
-  test('the rules of a team that hold share a record, other teams have one of their own', () => {
-    const rules = liveRules([
+  test('the rules of a team that hold share a record, other teams have one of their own', async () => {
+    const rules = await liveRules([
       rule('r1', 'payments', 'severity', 'HIGH'),
       rule('r2', 'payments', 'source', 'api'),
       rule('r3', 'search', 'severity', 'HIGH'),
@@ -23,17 +23,20 @@ describe('one record per team and alert', () => {
     ])
   })
 
-  test('an alert that no rule holds for makes nothing', () => {
-    const rules = liveRules([rule('r1', 'payments', 'severity', 'LOW')])
+  test('an alert that no rule holds for makes nothing', async () => {
+    const rules = await liveRules([rule('r1', 'payments', 'severity', 'LOW')])
     expect(evaluate(rules, [incoming(), incoming()], matchedAt)).toEqual([])
   })
 
-  test('with no rule at all nothing is made', () => {
-    expect(evaluate(liveRules([]), [incoming()], matchedAt)).toEqual([])
+  test('with no rule at all nothing is made', async () => {
+    expect(evaluate(await liveRules([]), [incoming()], matchedAt)).toEqual([])
   })
 
-  test('records come in the order of their alerts', () => {
-    const rules = liveRules([rule('r1', 'payments', 'severity', 'HIGH'), rule('r2', 'search', 'severity', 'HIGH')])
+  test('records come in the order of their alerts', async () => {
+    const rules = await liveRules([
+      rule('r1', 'payments', 'severity', 'HIGH'),
+      rule('r2', 'search', 'severity', 'HIGH'),
+    ])
     const alerts = ['a', 'b', 'c'].map(alert_id => incoming({ alert_id }))
     const ids = evaluate(rules, alerts, matchedAt).map(record => decoded(record).alert.alert_id)
     expect(ids).toEqual(['a', 'a', 'b', 'b', 'c', 'c'])
@@ -48,8 +51,8 @@ describe('a team with more rules for one alert than a record can hold', () => {
     endpoint_ids,
   }))
 
-  test('gets several in a row, with the same key, each rule once; the other teams are not concerned', () => {
-    const rules = liveRules([...many, rule('s_other', 'search', 'severity', 'HIGH')])
+  test('gets several in a row, with the same key, each rule once; the other teams are not concerned', async () => {
+    const rules = await liveRules([...many, rule('s_other', 'search', 'severity', 'HIGH')])
     const records = evaluate(rules, [incoming()], matchedAt)
     const own = records.filter(record => record.team === 'payments')
     expect(own.length).toBeGreaterThan(4)
@@ -60,8 +63,8 @@ describe('a team with more rules for one alert than a record can hold', () => {
     expect(decoded(records.at(-1)!)).toMatchObject({ team_id: 'search', rules: [{ rule_id: 's_other' }] })
   })
 
-  test('each fits into a broker’s record beside the largest alert, and all but the last say that there is more', () => {
-    const rules = liveRules(many)
+  test('each fits into a broker’s record beside the largest alert, and all but the last say that there is more', async () => {
+    const rules = await liveRules(many)
     const records = evaluate(rules, [incoming({ context: { text: 'x'.repeat(512 * 1024) } })], matchedAt)
     for (const record of records) expect(Buffer.byteLength(record.value)).toBeLessThan(800 * 1024)
     expect(records.map(record => decoded(record).more_rules)).toEqual(
@@ -69,18 +72,18 @@ describe('a team with more rules for one alert than a record can hold', () => {
     )
   })
 
-  test('a rule that is larger than that by itself has a record for itself', () => {
+  test('a rule that is larger than that by itself has a record for itself', async () => {
     const large = { ...rule('large', 'payments', 'severity', 'HIGH'), name: 'x'.repeat(300_000) }
-    const rules = liveRules([large, { ...large, rule_id: 'large_too' }])
+    const rules = await liveRules([large, { ...large, rule_id: 'large_too' }])
     const records = evaluate(rules, [incoming()], matchedAt)
     expect(records.map(record => decoded(record).rules.length)).toEqual([1, 1])
   })
 })
 
 describe('a record is a match of the contract', () => {
-  test('with the whole alert, the rules as they were matched, and the snapshot they came from', () => {
+  test('with the whole alert, the rules as they were matched, and the snapshot they came from', async () => {
     const alert = { alert_id: 'a"1', dedup_key: 'disk\n', context: { 'k"': [1, { deep: 'Ü ' }], __proto__x: null } }
-    const rules = liveRules([rule('r1', 'pay"ments', 'severity', 'HIGH')], 42)
+    const rules = await liveRules([rule('r1', 'pay"ments', 'severity', 'HIGH')], 42)
     const [record] = evaluate(rules, [incoming(alert)], matchedAt)
 
     expect(decoded(record!)).toEqual({
@@ -93,14 +96,14 @@ describe('a record is a match of the contract', () => {
     })
   })
 
-  test('its key is the team and the problem, so that one problem stays in order', () => {
-    const rules = liveRules([rule('r1', 'payments', 'severity', 'HIGH')])
+  test('its key is the team and the problem, so that one problem stays in order', async () => {
+    const rules = await liveRules([rule('r1', 'payments', 'severity', 'HIGH')])
     const alerts = [incoming({ alert_id: 'a1' }), incoming({ alert_id: 'a2', dedup_key: 'disk' })]
     expect(evaluate(rules, alerts, matchedAt).map(record => record.key)).toEqual(['payments:a1', 'payments:disk'])
   })
 
-  test('its headers are those of the alert, and the version of its own shape', () => {
-    const rules = liveRules([rule('r1', 'payments', 'severity', 'HIGH')])
+  test('its headers are those of the alert, and the version of its own shape', async () => {
+    const rules = await liveRules([rule('r1', 'payments', 'severity', 'HIGH')])
     const traced = incoming({}, { traceparent: '00-aa-bb-01', origin: 'http' })
     expect(evaluate(rules, [traced, incoming()], matchedAt).map(record => record.headers)).toEqual([
       { traceparent: '00-aa-bb-01', origin: 'http', schema_version: '1' },
@@ -110,8 +113,8 @@ describe('a record is a match of the contract', () => {
 })
 
 describe('resolved alerts', () => {
-  test('match only rules that want to hear of it', () => {
-    const rules = liveRules([
+  test('match only rules that want to hear of it', async () => {
+    const rules = await liveRules([
       { ...rule('wants', 'payments', 'severity', 'HIGH'), notify_resolved: true },
       { ...rule('does-not', 'payments', 'severity', 'HIGH'), notify_resolved: false },
       { ...rule('alone', 'search', 'severity', 'HIGH'), notify_resolved: false },
@@ -125,37 +128,25 @@ describe('resolved alerts', () => {
   })
 })
 
-function liveRules(rules: SnapshotRule[], version = 1): LiveRules {
+function liveRules(rules: SnapshotRule[], version = 1): Promise<LiveRules> {
   return liveRulesOf(linesOfRules(rules), { version })
 }
 
-function rule(rule_id: string, team_id: string, fact: string, value: string): SnapshotRule {
-  return {
-    rule_id,
+const rule = (rule_id: string, team_id: string, fact: string, value: string): SnapshotRule =>
+  anyRule(rule_id, {
     team_id,
-    name: `name of ${rule_id}`,
     version: 3,
     endpoint_ids: ['end_1'],
     conditions: { all: [{ fact, operator: 'equal', value }] },
-    notify_resolved: true,
-  }
-}
+  })
 
-function incoming(alert: Partial<IncomingAlert['alert']> = {}, headers: Record<string, string> = {}): IncomingAlert {
-  return {
-    alert: {
-      alert_id: 'a1',
-      severity: 'HIGH',
-      source: 'api',
-      name: 'timeout',
-      context: {},
-      event_ts: '2026-03-01T12:00:00Z',
-      status: 'firing',
-      ...alert,
-    },
-    headers,
-  }
-}
+const incoming = (
+  alert: Partial<IncomingAlert['alert']> = {},
+  headers: Record<string, string> = {},
+): IncomingAlert => ({
+  alert: { ...anyAlert, ...alert },
+  headers,
+})
 
 function decoded(record: MatchRecord) {
   return matchSchema.parse(JSON.parse(record.value))

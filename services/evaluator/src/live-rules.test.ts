@@ -1,59 +1,72 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SnapshotRule } from '@tocsin/contracts/snapshot'
 import { hashOfChunk } from '@tocsin/redis/snapshot-chunk'
+import type { Matcher } from '@tocsin/rules'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
-import { type Line, linesOfRules, liveRulesOf, textsOf } from '../test/rules-in-chunks.ts'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import {
+  anyAlert,
+  anyRule,
+  changeRules,
+  eachTakesLong,
+  type Line,
+  linesOfRules,
+  liveRulesOf,
+  textsOf,
+} from '../test/rules-in-chunks.ts'
+import { changeOf } from './chunk-change.ts'
 import { LiveRules } from './live-rules.ts'
 
-const alert = {
-  alert_id: 'a',
-  severity: 'HIGH',
-  source: 'api',
-  name: 'timeout',
-  context: {},
-  status: 'firing',
-} as const
-const event_ts = '2026-03-01T12:00:00Z'
+/** Those that were made last come last. */
+const matchers = vi.hoisted((): Matcher[] => [])
+vi.mock(import('@tocsin/rules'), async original => {
+  const { createMatcher, ...rest } = await original()
+  const kept: typeof createMatcher = options => matchers[matchers.push(createMatcher(options)) - 1]!
+  return { ...rest, createMatcher: kept }
+})
+afterEach(() => vi.restoreAllMocks())
+
 const idsOf = (rules: LiveRules) =>
-  [...(rules.match({ ...alert, event_ts })?.values() ?? [])].flatMap(texts =>
-    texts.map(text => JSON.parse(text).rule_id),
-  )
+  [...(rules.match(anyAlert)?.values() ?? [])].flatMap(texts => texts.map(text => JSON.parse(text).rule_id))
 
 describe('a rule that cannot be used', () => {
   const strange: [string, string][] = [
     ['not JSON', '{"rule_id":'],
     ['not an object', '7'],
-    ['a field is missing', JSON.stringify({ ...rule('strange'), team_id: undefined })],
-    ['a field is of another kind', JSON.stringify({ ...rule('strange'), endpoint_ids: ['e', 7] })],
-    ['its conditions are none', JSON.stringify({ ...rule('strange'), conditions: 'later' })],
-    ['it is another rule', JSON.stringify(rule('other'))],
-    ['the matcher cannot read it', JSON.stringify(rule('strange', { all: [{ fact: 'x', operator: '?', value: 1 }] }))],
+    ['a field is missing', JSON.stringify({ ...anyRule('strange'), team_id: undefined })],
+    ['a field is of another kind', JSON.stringify({ ...anyRule('strange'), endpoint_ids: ['e', 7] })],
+    ['its conditions are none', JSON.stringify({ ...anyRule('strange'), conditions: 'later' })],
+    ['it is another rule', JSON.stringify(anyRule('other'))],
+    [
+      'the matcher cannot read it',
+      JSON.stringify(anyRule('strange', { conditions: { all: [{ fact: 'x', operator: '?', value: 1 }] } })),
+    ],
   ]
 
-  test.each(strange)('is left out and named, the others match: %s', (_, json) => {
-    const rules = liveRulesOf([['strange', json], ...linesOfRules([rule('good')])])
+  test.each(strange)('is left out and named, the others match: %s', async (_, json) => {
+    const rules = await liveRulesOf([['strange', json], ...linesOfRules([anyRule('good')])])
     expect(rules.latestRefusals).toEqual([{ rule_id: 'strange', reason: expect.stringMatching(/.{5}/) }])
     expect([rules.size, rules.refused]).toEqual([1, 1])
     expect(idsOf(rules)).toEqual(['good'])
   })
 
-  test.each(strange)('does not stay as it was before: %s', (_, json) => {
-    const rules = liveRulesOf(linesOfRules([rule('strange'), rule('good')]))
-    expect(change(rules, [['strange', json], ...linesOfRules([rule('good')])])).toBe(1)
+  test.each(strange)('does not stay as it was before: %s', async (_, json) => {
+    const rules = await liveRulesOf(linesOfRules([anyRule('strange'), anyRule('good')]))
+    expect(await change(rules, [['strange', json], ...linesOfRules([anyRule('good')])])).toBe(1)
     expect(idsOf(rules)).toEqual(['good'])
 
-    expect(change(rules, linesOfRules([rule('strange'), rule('good')]))).toBe(0)
+    expect(await change(rules, linesOfRules([anyRule('strange'), anyRule('good')]))).toBe(0)
     expect(idsOf(rules).toSorted()).toEqual(['good', 'strange'])
     expect(rules.refused).toBe(0)
 
-    change(rules, [['strange', json], ...linesOfRules([rule('good')])])
-    change(rules, linesOfRules([rule('good')]))
+    await change(rules, [['strange', json], ...linesOfRules([anyRule('good')])])
+    await change(rules, linesOfRules([anyRule('good')]))
     expect([rules.size, rules.refused]).toEqual([1, 0])
   })
 
-  test('very many of them are not all named', () => {
+  test('very many of them are not all named', async () => {
     const lines = Array.from({ length: 500 }, (_, index): Line => [`r${index}`, '{'])
-    const rules = liveRulesOf(lines)
+    const rules = await liveRulesOf(lines)
     expect(rules.refused).toBe(500)
     expect(rules.latestRefusals).toHaveLength(10)
   })
@@ -63,10 +76,10 @@ describe('the difference between two states of a chunk', () => {
   const version = fc.integer({ min: 1, max: 3 })
   const state = fc.dictionary(fc.stringMatching(/^r[0-9]$/), version)
 
-  test('is what is new or changed and what is gone, and no more', () => {
-    fc.assert(
-      fc.property(state, state, (before, after) => {
-        const rules = liveRulesOf(linesOfState(before))
+  test('is what is new or changed and what is gone, and no more', async () => {
+    await fc.assert(
+      fc.asyncProperty(state, state, async (before, after) => {
+        const rules = await liveRulesOf(linesOfState(before))
         const [text] = textsOf(linesOfState(after), 1)
         const { put, removed } = rules.changeTo(0, hashOfChunk(text!), text!)
         expect(put.map(read => read.rule_id)).toEqual(
@@ -83,52 +96,105 @@ describe('the difference between two states of a chunk', () => {
     )
   })
 
-  test('in whatever order lines stand, the rules become those of the chunk', () => {
+  test('in whatever order lines stand, the rules become those of the chunk, and nothing stays of those before', async () => {
+    const rules = fc.tuple(fc.stringMatching(/^r[0-9]$/), version, fc.boolean())
     const shuffled = fc
-      .uniqueArray(fc.tuple(fc.stringMatching(/^r[0-9]$/), version), { selector: ([id]) => id })
-      .map(pairs => pairs.map(([id, version]): Line => [id, JSON.stringify({ ...rule(id), version })]))
-    fc.assert(
-      fc.property(fc.array(shuffled, { minLength: 1, maxLength: 4 }), states => {
+      .uniqueArray(rules, { selector: ([id]) => id })
+      .map(some =>
+        some.map(([id, version, isGood]): Line => [id, isGood ? JSON.stringify({ ...anyRule(id), version }) : '{']),
+      )
+    await fc.assert(
+      fc.asyncProperty(fc.array(shuffled, { minLength: 1, maxLength: 6 }), async states => {
         const rules = new LiveRules(1)
         for (const lines of states) {
-          const text = lines.map(line => textsOf([line], 1)[0]).join('')
-          rules.apply([rules.changeTo(0, hashOfChunk(text), text)], { version: 1, hash: 'h' })
-          expect(idsOf(rules).toSorted()).toEqual(lines.map(([id]) => id).toSorted())
+          await changeRules(rules, [lines.map(line => textsOf([line], 1)[0]).join('')], 1)
+          const good = lines.filter(([, json]) => json !== '{')
+          expect(textsIn(rules)).toEqual(good.map(([, json]) => textOfRule(JSON.parse(json))).toSorted())
+          expect([rules.size, rules.refused]).toEqual([good.length, lines.length - good.length])
+          expect(matchers.at(-1)!.size).toBe(good.length)
         }
       }),
     )
   })
 
-  test('a rule that goes from one chunk to another stays', () => {
-    const [text] = textsOf(linesOfRules([rule('r1')]), 1)
+  test('a rule that goes from one chunk to another stays', async () => {
+    const [text] = textsOf(linesOfRules([anyRule('r1')]), 1)
     const rules = new LiveRules(2)
-    rules.apply([rules.changeTo(1, 'h1', text!)], { version: 1, hash: 'h' })
-    rules.apply([rules.changeTo(0, 'h1', text!), rules.changeTo(1, '', '')], { version: 2, hash: 'h' })
+    await changeRules(rules, ['', text!], 1)
+    await changeRules(rules, [text!, ''], 2)
     expect(idsOf(rules)).toEqual(['r1'])
+    expect(matchers.at(-1)!.size).toBe(1)
+  })
+
+  test('may be as large as a chunk can be', () => {
+    const ids = Array.from({ length: 200_000 }, (_, index) => `r${index}`)
+    expect(changeOf(0, { hash: 'h', ids, digests: '' }, '', '').removed).toEqual(ids)
   })
 })
 
-test('the process goes on while many rules are prepared beside', async () => {
-  const many = Array.from({ length: 5_000 }, (_, index) => rule(`r${index}`))
-  const rules = new LiveRules(1)
-  const [text] = textsOf(linesOfRules(many), 1)
-  let turns = 0
-  const timer = setInterval(() => turns++, 0)
-  await rules.applyWithPauses(rules.changeTo(0, 'h', text!))
-  clearInterval(timer)
-  expect(turns).toBeGreaterThan(0)
-  expect(rules.size).toBe(5_000)
+describe('batches go on', () => {
+  const versions = (rules: LiveRules) => new Set(textsIn(rules).map(text => JSON.parse(text).version))
+  const some = (version: number) =>
+    textsOf(linesOfRules(Array.from({ length: 50 }, (_, at) => ({ ...anyRule(`r${at}`), version }))), 1)[0]!
+
+  test('while rules are prepared, after each one that takes long, and see nothing of them until all are taken', async () => {
+    eachTakesLong()
+    const rules = new LiveRules(1)
+    for (const version of [1, 2, 3]) {
+      const before = textsIn(rules)
+      const change = rules.changeTo(0, `h${version}`, some(version))
+      const batches = await batchesDuring(rules.prepare(change), () => expect(textsIn(rules)).toEqual(before))
+      expect(batches).toBeGreaterThanOrEqual(50)
+      expect(textsIn(rules)).toEqual(before)
+
+      rules.take([change], { version, hash: 'h' })
+      const after = textsIn(rules)
+      expect([after.length, versions(rules)]).toEqual([50, new Set([version])])
+      await batchesDuring(rules.tidy(), () => expect(textsIn(rules)).toEqual(after))
+      expect(textsIn(rules)).toEqual(after)
+    }
+  })
+
+  test('while rules are taken out of the matcher', async () => {
+    const rules = new LiveRules(1)
+    await changeRules(rules, [some(1)], 1)
+    rules.take([rules.changeTo(0, '', '')])
+    eachTakesLong()
+    const batches = await batchesDuring(rules.tidy(), () => expect(textsIn(rules)).toEqual([]))
+    expect(batches).toBeGreaterThanOrEqual(50)
+    expect(matchers.at(-1)!.size).toBe(0)
+  })
+
+  test('and many small rules share a turn', async () => {
+    vi.spyOn(performance, 'now').mockReturnValue(performance.now())
+    const rules = new LiveRules(1)
+    const change = rules.changeTo(0, 'h', some(1))
+    expect(await batchesDuring(rules.prepare(change), () => {})).toBeLessThan(5)
+  })
 })
 
+/** How often something else got its turn. */
+async function batchesDuring(work: Promise<void>, batch: () => void): Promise<number> {
+  let batches = 0
+  let goesOn = true
+  const ended = work.finally(() => {
+    goesOn = false
+  })
+  for (; goesOn; batches++) {
+    batch()
+    await nextTurn()
+  }
+  await ended
+  return batches
+}
+
+const textOfRule = ({ rule_id, name, version, endpoint_ids }: SnapshotRule) =>
+  JSON.stringify({ rule_id, name, version, endpoint_ids })
+
+/** What is told of all rules that match. */
+const textsIn = (rules: LiveRules) => [...(rules.match(anyAlert)?.values() ?? [])].flat().toSorted()
+
 const linesOfState = (state: Record<string, number>) =>
-  linesOfRules(Object.entries(state).map(([id, version]) => ({ ...rule(id), version })))
+  linesOfRules(Object.entries(state).map(([id, version]) => ({ ...anyRule(id), version })))
 
-function change(rules: LiveRules, lines: readonly Line[]): number {
-  const [text] = textsOf(lines, 1)
-  return rules.apply([rules.changeTo(0, hashOfChunk(text!), text!)], { version: rules.version + 1, hash: 'h' })
-}
-
-function rule(rule_id: string, conditions: object = { all: [{ fact: 'severity', operator: 'equal', value: 'HIGH' }] }) {
-  const common = { team_id: 'payments', name: 'rule', version: 1, endpoint_ids: [], notify_resolved: true }
-  return { ...common, rule_id, conditions } as SnapshotRule
-}
+const change = (rules: LiveRules, lines: readonly Line[]) => changeRules(rules, textsOf(lines, 1), rules.version + 1)

@@ -3,10 +3,13 @@ import type { Alert } from '@tocsin/contracts/alert'
 import type { SnapshotRule } from '@tocsin/contracts/snapshot'
 import { createMatcher } from '@tocsin/rules'
 import { messageOf } from '@tocsin/runtime/errors'
-import { type ChunkChange, changeOf, type HeldChunk, noChunk, type ReadRule, type Refusal } from './chunk-change.ts'
+import { type ChunkChange, changeOf, type HeldChunk, noChunk, type PutLine, readRule } from './chunk-change.ts'
 
-/** Adding a rule takes some 10 µs: after these many, batches and heartbeats get their turn. */
-const rulesPerTurn = 256
+/**
+ * After so long, batches and heartbeats get their turn. It is a time and not a number of rules, because one takes 7 µs and
+ * the next one, of 64 KiB, 10 ms: 2,000 of those in one run would cost the evaluator its Kafka session.
+ */
+const turnMs = 3
 
 const refusalsTold = 10
 
@@ -14,6 +17,12 @@ const refusalsTold = 10
 export interface SnapshotName {
   version: number
   hash: string
+}
+
+/** A rule that cannot be used, and why. */
+export interface Refusal {
+  rule_id: string
+  reason: string
 }
 
 /** A rule as the result needs it. Its conditions live on in the matcher only. */
@@ -24,19 +33,35 @@ interface LiveRule {
   readonly text: string
 }
 
+/** In the matcher under this key, beside the one that it replaces, and not in use yet. */
+interface PreparedRule {
+  readonly rule_id: string
+  readonly key: string
+  readonly replacedKey: string | undefined
+  readonly rule: LiveRule
+}
+
 /**
- * The rules of one snapshot, ready to be matched, and what is needed to make them those of the next one. `apply` does
- * that in one synchronous run, so whoever matches without a pause sees one snapshot.
+ * The rules of one snapshot, ready to be matched, and what is needed to make them those of the next one, in three steps:
+ * `prepare` puts the rules that are new into the matcher beside those that they replace, `take` exchanges them, `tidy` takes
+ * the old ones out. The first and the last take their time; of what the matcher finds, only rules in use count, and those
+ * change in one short synchronous run. So whoever matches without a pause sees one snapshot.
  */
 export class LiveRules {
   readonly #matcher = createMatcher({ validated: true })
+  /** Those in use, by their key in the matcher: the id of the rule, or another when that was still taken by the one before. */
   readonly #rules = new Map<string, LiveRule>()
+  readonly #otherKeys = new Map<string, string>()
+  #prepared: (PreparedRule | Refusal)[] = []
+  /** Keys of rules that are in use no more. */
+  #replaced: string[] = []
   /** Rules that cannot be used. Validated ones always can, unless rule-service is newer than this program. */
   readonly #refused = new Map<string, Refusal>()
   /** Each name once, and not once a rule. Those of teams that are gone stay until rules are built anew. */
   readonly #teams = new Map<string, string>()
   readonly #chunks: HeldChunk[]
   #name: SnapshotName = { version: -1, hash: '' }
+  #turnEndsAt = 0
 
   constructor(chunkCount: number) {
     this.#chunks = Array.from({ length: chunkCount }, () => noChunk)
@@ -58,6 +83,11 @@ export class LiveRules {
     return this.#refused.size
   }
 
+  /** Some of them, for others to know of. */
+  refusedIds(max: number): string[] {
+    return this.#refused.keys().take(max).toArray()
+  }
+
   /** The latest of them, for a log: there may be very many. */
   get latestRefusals(): Refusal[] {
     return [...this.#refused.values()].slice(-refusalsTold)
@@ -76,26 +106,45 @@ export class LiveRules {
     return changeOf(at, this.#chunks[at]!, hash, text)
   }
 
-  /** All of it in one run. Tells how many of the rules that it puts cannot be used. */
-  apply(changes: readonly ChunkChange[], { version, hash }: SnapshotName): number {
+  /** Nobody sees anything of it yet. One rule that this program cannot read is left out, and keeps no other back. */
+  async prepare({ put }: ChunkChange): Promise<void> {
+    for (const line of put) {
+      if (performance.now() >= this.#turnEndsAt) await this.#nextTurn()
+      this.#prepared.push(this.#prepare(line))
+    }
+  }
+
+  /**
+   * Takes what is prepared of these changes into use, all of it in one run of one or two microseconds a rule, whatever the
+   * rule. Tells how many of the rules that they put cannot be used.
+   */
+  take(changes: readonly ChunkChange[], { version, hash }: SnapshotName = this.#name): number {
     let refused = 0
-    for (const { removed } of changes) for (const id of removed) this.#remove(id)
-    for (const { at, chunk, put } of changes) {
-      for (const read of put) if (!this.#put(read)) refused++
+    for (const { at, chunk, removed } of changes) {
+      for (const id of removed) this.#drop(id)
       this.#chunks[at] = chunk
     }
+    for (const prepared of this.#prepared) {
+      if ('key' in prepared) this.#use(prepared)
+      else {
+        this.#drop(prepared.rule_id)
+        this.#refused.set(prepared.rule_id, prepared)
+        refused++
+      }
+    }
+    this.#prepared = []
     this.#name = { version, hash }
     return refused
   }
 
-  /** For rules that nobody matches with yet: takes its time, and lets the rest of the process go on meanwhile. */
-  async applyWithPauses({ at, chunk, removed, put }: ChunkChange): Promise<void> {
-    for (const id of removed) this.#remove(id)
-    for (const [index, read] of put.entries()) {
-      if (index % rulesPerTurn === 0) await nextTurn()
-      this.#put(read)
+  /** Must have ended before the next rules are prepared. */
+  async tidy(): Promise<void> {
+    const replaced = this.#replaced
+    this.#replaced = []
+    for (const key of replaced) {
+      if (performance.now() >= this.#turnEndsAt) await this.#nextTurn()
+      this.#matcher.remove(key)
     }
-    this.#chunks[at] = chunk
   }
 
   /** The rules that hold for this alert, as JSON, by team. Undefined when there is none, as for nearly every alert. */
@@ -112,26 +161,47 @@ export class LiveRules {
     return byTeam
   }
 
-  /** One rule that this program cannot read must not keep all teams on an old snapshot: it is left out. */
-  #put(read: ReadRule): boolean {
-    const { rule_id } = read
+  #prepare(line: PutLine): PreparedRule | Refusal {
+    const { rule_id } = line
+    const replacedKey = this.#keyOf(rule_id)
+    // One and the other in turn: an id has no spaces.
+    const key = replacedKey === rule_id ? `${rule_id} ` : rule_id
     try {
-      if ('reason' in read) throw new Error(read.reason)
-      this.#matcher.add({ id: rule_id, conditions: read.rule.conditions })
-      this.#rules.set(rule_id, this.#liveRule(read.rule))
-      this.#refused.delete(rule_id)
-      return true
+      const rule = readRule(line)
+      this.#matcher.add({ id: key, conditions: rule.conditions })
+      return { rule_id, key, replacedKey, rule: this.#liveRule(rule) }
     } catch (error) {
-      this.#remove(rule_id)
-      this.#refused.set(rule_id, { rule_id, reason: messageOf(error) })
-      return false
+      return { rule_id, reason: messageOf(error) }
     }
   }
 
-  #remove(ruleId: string): void {
-    this.#matcher.remove(ruleId)
-    this.#rules.delete(ruleId)
+  #use({ rule_id, key, replacedKey, rule }: PreparedRule): void {
+    this.#refused.delete(rule_id)
+    if (replacedKey !== undefined) this.#retire(rule_id, replacedKey)
+    this.#rules.set(key, rule)
+    if (key !== rule_id) this.#otherKeys.set(rule_id, key)
+  }
+
+  #drop(ruleId: string): void {
     this.#refused.delete(ruleId)
+    const key = this.#keyOf(ruleId)
+    if (key !== undefined) this.#retire(ruleId, key)
+  }
+
+  #retire(ruleId: string, key: string): void {
+    if (!this.#rules.delete(key)) return
+    this.#otherKeys.delete(ruleId)
+    this.#replaced.push(key)
+  }
+
+  /** Of the rule in use. */
+  #keyOf(ruleId: string): string | undefined {
+    return this.#rules.has(ruleId) ? ruleId : this.#otherKeys.get(ruleId)
+  }
+
+  async #nextTurn(): Promise<void> {
+    await nextTurn()
+    this.#turnEndsAt = performance.now() + turnMs
   }
 
   #liveRule({ rule_id, name, version, endpoint_ids, team_id, notify_resolved }: SnapshotRule): LiveRule {

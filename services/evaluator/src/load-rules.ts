@@ -2,7 +2,7 @@ import type { Manifest } from '@tocsin/contracts/snapshot'
 import type { Redis } from '@tocsin/redis/connection'
 import { badSnapshot } from '@tocsin/redis/snapshot-chunk'
 import { readChunks } from '@tocsin/redis/snapshot-store'
-import type { ChunkChange } from './chunk-change.ts'
+import { type ChunkChange, ownText } from './chunk-change.ts'
 import type { LiveRules } from './live-rules.ts'
 
 export interface SnapshotPlace {
@@ -14,24 +14,25 @@ export interface SnapshotPlace {
 const chunksAtOnce = 32
 
 /**
- * What makes these rules those of the manifest, if it is at most so many rules. Undefined when it is more, and when it
+ * What makes these rules those of the manifest, if it is at most so much text. Undefined when it is more, and when it
  * is all of them: that is for `bringTo`, which can refuse rules after it has tried them.
  */
 export async function differenceTo(
   place: SnapshotPlace,
   rules: LiveRules,
   manifest: Manifest,
-  rulesMax: number,
+  textMax: number,
 ): Promise<ChunkChange[] | undefined> {
   if (rules.chunkCount !== manifest.chunks.length) return undefined
   const changes: ChunkChange[] = []
   let put = 0
-  let changed = 0
+  let text = 0
   for await (const change of changesTo(place, rules, manifest)) {
-    changes.push(change)
+    for (const ruleId of change.removed) text += ruleId.length
+    for (const { rule_id, json } of change.put) text += rule_id.length + json.length
+    if (text > textMax) return undefined
     put += change.put.length
-    changed += change.removed.length + change.put.length
-    if (changed > rulesMax) return undefined
+    changes.push({ ...change, put: change.put.map(({ rule_id, json }) => ({ rule_id, json: ownText(json) })) })
   }
   return put > 0 && put >= manifest.rules ? undefined : changes
 }
@@ -48,14 +49,16 @@ export async function bringTo(
   stopping: AbortSignal,
 ): Promise<void> {
   for await (const change of changesTo(place, rules, manifest)) {
-    await rules.applyWithPauses(change)
+    await rules.prepare(change)
+    rules.take([change])
+    await rules.tidy()
     stopping.throwIfAborted()
   }
   // The rule-updater is newer than this program and writes another shape. To match nothing would lose every alert.
   if (rules.size === 0 && rules.refused > 0) {
     throw badSnapshot(`none of the ${rules.refused} rules of snapshot ${manifest.version} can be used`)
   }
-  rules.apply([], manifest)
+  rules.take([], manifest)
 }
 
 async function* changesTo(

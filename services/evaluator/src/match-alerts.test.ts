@@ -3,7 +3,7 @@ import { MessagesRefused } from '@tocsin/kafka/kafka-errors'
 import type { OutgoingMessage } from '@tocsin/kafka/producer'
 import { AppError } from '@tocsin/runtime/errors'
 import { expect, test } from 'vitest'
-import { linesOfRules, liveRulesOf } from '../test/rules-in-chunks.ts'
+import { anyRule, linesOfRules, liveRulesOf } from '../test/rules-in-chunks.ts'
 import { matchAlerts } from './match-alerts.ts'
 
 const tooLarge = new AppError('kafka_record_too_large', 'larger than allowed')
@@ -33,16 +33,14 @@ async function handle(
   isRefused: (message: OutgoingMessage) => boolean | Promise<never>,
 ): Promise<Rejection[]> {
   const teams = ['payments', 'search', 'ops']
-  const conditions = { all: [{ fact: 'severity', operator: 'equal', value: 'HIGH' }] }
-  const common = { name: 'rule', version: 1, endpoint_ids: [], conditions, notify_resolved: true }
-  const rules = teams.map(team_id => ({ ...common, rule_id: `rule_of_${team_id}`, team_id }))
+  const rules = teams.map(team_id => anyRule(`rule_of_${team_id}`, { team_id }))
   const send = async (messages: readonly OutgoingMessage[]) => {
     const verdicts = await Promise.all(messages.map(isRefused))
     const [first, ...more] = verdicts.flatMap((refused, index) => (refused ? [{ index, error: tooLarge }] : []))
     if (first) throw new MessagesRefused([first, ...more])
     return messages.map(({ topic }, offset) => ({ topic, partition: 0, offset }))
   }
-  const cache = { current: liveRulesOf(linesOfRules(rules)) }
+  const cache = { current: await liveRulesOf(linesOfRules(rules)) }
   const stage = matchAlerts({ cache, producer: { send }, topic: 'alerts.matched' })
   const events = alertIds.map((alert_id, offset) => {
     const value = Buffer.from(JSON.stringify({ alert_id, severity: 'HIGH', source: 'api', name: 'timeout' }))

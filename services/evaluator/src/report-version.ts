@@ -1,23 +1,24 @@
 import type { Redis } from '@tocsin/redis/connection'
-import { heartbeat, removeEvaluator } from '@tocsin/redis/evaluator-registry'
+import { heartbeat, type RunningEvaluator, refusedIdsMax, removeEvaluator } from '@tocsin/redis/evaluator-registry'
 import { endsWithin, pause } from '@tocsin/runtime/backoff'
 import { messageOf } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
+import type { LiveRules } from './live-rules.ts'
 
 const everyMs = 1_000
 /** A stop does not wait for a Redis that does not answer: whoever is silent is forgotten soon anyway. */
 const removeMs = 1_000
 
 /**
- * Tells the registry which snapshot this evaluator matches with, and since when. Before the first snapshot it tells
- * nothing: it matches no alert, so no rule waits for it.
+ * Tells the registry which snapshot this evaluator matches with, since when, and without which of its rules. Before the
+ * first snapshot it tells nothing: it matches no alert, so no rule waits for it.
  */
 export class VersionReporter {
   readonly #redis: Redis
   readonly #prefix: string
   readonly #evaluatorId: string
   readonly #log: Logger
-  #inUse: { snapshot_version: number; since: string } | undefined
+  #inUse: Omit<RunningEvaluator, 'evaluator_id'> | undefined
 
   constructor(redis: Redis, prefix: string, evaluatorId: string, log: Logger) {
     this.#redis = redis
@@ -27,8 +28,10 @@ export class VersionReporter {
   }
 
   /** At once, instead of with the next heartbeat: somebody waits to see the rule live. */
-  async report(version: number): Promise<void> {
-    this.#inUse = { snapshot_version: version, since: new Date().toISOString() }
+  async report(rules: LiveRules): Promise<void> {
+    const refused =
+      rules.refused === 0 ? undefined : { rules: rules.refused, rule_ids: rules.refusedIds(refusedIdsMax) }
+    this.#inUse = { snapshot_version: rules.version, since: new Date().toISOString(), refused }
     await this.#beat()
   }
 

@@ -31,7 +31,7 @@ export async function start(service: Service, config: Config): Promise<void> {
 
   const evaluatorId = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
   const reporter = new VersionReporter(redis, prefix, evaluatorId, log)
-  const cache = new SnapshotCache({ redis, prefix, log, onSwap: version => reporter.report(version) })
+  const cache = new SnapshotCache({ redis, prefix, log, onSwap: rules => reporter.report(rules) })
   await serveOps(service, {
     host: config.HOST,
     port: config.PORT,

@@ -86,19 +86,6 @@ export function matches(matched: TopicReader): Match[] {
   return matched.records.map(record => matchSchema.parse(JSON.parse(record.value)))
 }
 
-export function rule(rule_id: string, more: Partial<SnapshotRule> = {}): SnapshotRule {
-  return {
-    rule_id,
-    team_id: 'payments',
-    name: `name of ${rule_id}`,
-    version: 1,
-    endpoint_ids: [],
-    conditions: { all: [{ fact: 'severity', operator: 'equal', value: 'HIGH' }] },
-    notify_resolved: true,
-    ...more,
-  }
-}
-
 export const alert = (alert_id: string, more: object = {}) => ({
   alert_id,
   severity: 'HIGH',

@@ -7,7 +7,9 @@ import { testServers } from '@tocsin/testkit/servers'
 import { testKafka } from '@tocsin/testkit/test-kafka'
 import { readTopic } from '@tocsin/testkit/topic-reader'
 import { describe, expect } from 'vitest'
-import { alert, matches, matchOf, rule, test } from './evaluator-fixture.ts'
+import { alert, matches, matchOf, test } from './evaluator-fixture.ts'
+import { anyRule } from './rules-in-chunks.ts'
+import { metric } from './snapshot-fixture.ts'
 
 describe('alerts become matches', () => {
   test('one of another client, in bare JSON, makes one record for each team whose rules hold', async ({
@@ -16,7 +18,7 @@ describe('alerts become matches', () => {
     publishAlerts,
     matched,
   }) => {
-    await publishRules(5, [rule('rul_1'), rule('rul_2'), rule('rul_3', { team_id: 'search' })])
+    await publishRules(5, [anyRule('rul_1'), anyRule('rul_2'), anyRule('rul_3', { team_id: 'search' })])
     await startEvaluator().untilReady()
     await publishAlerts(alert('a1', { context: { region: 'eu' }, dedup_key: 'disk' }), alert('a2', { severity: 'LOW' }))
 
@@ -37,7 +39,7 @@ describe('alerts become matches', () => {
   })
 
   test('one of our own passes its trace on', async ({ startEvaluator, publishRules, environment, matched }) => {
-    await publishRules(1, [rule('rul_1')])
+    await publishRules(1, [anyRule('rul_1')])
     await startEvaluator().untilReady()
     const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
     const producer = createProducer(kafka)
@@ -56,7 +58,7 @@ describe('alerts become matches', () => {
     environment,
     matched,
   }) => {
-    await publishRules(1, [rule('rul_1')])
+    await publishRules(1, [anyRule('rul_1')])
     await startEvaluator().untilReady()
     const topic = `${environment.KAFKA_TOPIC_PREFIX}alerts.new`
     const values = ['{"alert_id":', '{"alert_id":"a1"}', '', '[]', JSON.stringify(alert('after'))]
@@ -82,8 +84,8 @@ describe('alerts become matches', () => {
     matched,
   }) => {
     const endpoint_ids = Array.from({ length: 20 }, (_, index) => `end_${index}${'x'.repeat(30)}`)
-    const many = Array.from({ length: 1_500 }, (_, index) => rule(`rul_${index}`, { endpoint_ids }))
-    await publishRules(1, [...many, rule('rul_other', { team_id: 'search' })])
+    const many = Array.from({ length: 1_500 }, (_, index) => anyRule(`rul_${index}`, { endpoint_ids }))
+    await publishRules(1, [...many, anyRule('rul_other', { team_id: 'search' })])
     await startEvaluator().untilReady()
     await publishAlerts(alert('a1'), alert('a2'))
 
@@ -107,7 +109,7 @@ describe('alerts become matches', () => {
     matched,
   }) => {
     const endpoint_ids = Array.from({ length: 100 }, (_, index) => `end_${index}${'x'.repeat(2_000)}`)
-    await publishRules(1, [rule('rul_large', { endpoint_ids }), rule('rul_small', { team_id: 'search' })])
+    await publishRules(1, [anyRule('rul_large', { endpoint_ids }), anyRule('rul_small', { team_id: 'search' })])
     await startEvaluator().untilReady()
     await using letters = await readTopic(`${environment.KAFKA_TOPIC_PREFIX}dead.letters`)
     await publishAlerts(alert('large', { context: { text: 'x'.repeat(900_000) } }), alert('small'))
@@ -127,7 +129,7 @@ describe('alerts become matches', () => {
     publishAlerts,
     matched,
   }) => {
-    await publishRules(1, [rule('rul_1')])
+    await publishRules(1, [anyRule('rul_1')])
     const ids = Array.from({ length: 600 }, (_, index) => `a${index}`)
     const first = startEvaluator()
     await first.untilReady()
@@ -153,7 +155,7 @@ describe('rules come and go', () => {
     const evaluator = startEvaluator()
     await evaluator.started
     await eventually(async () => expect(await evaluator.unready()).toEqual({ snapshot: 'there is no snapshot yet' }))
-    await publishRules(1, [rule('rul_1')])
+    await publishRules(1, [anyRule('rul_1')])
     expect((await matchOf(matched, 'early')).snapshot_version).toBe(1)
     await evaluator.untilReady()
   })
@@ -171,12 +173,12 @@ describe('rules come and go', () => {
     prefix,
     matched,
   }) => {
-    await publishRules(1, [rule('old')])
+    await publishRules(1, [anyRule('old')])
     await startEvaluator().untilReady()
     await publishAlerts(alert('a1'))
     expect((await matchOf(matched, 'a1')).rules.map(one => one.rule_id)).toEqual(['old'])
 
-    await publishRules(2, [rule('new')])
+    await publishRules(2, [anyRule('new')])
     await inUse(redis, prefix, 2)
     await publishAlerts(alert('a2'))
     const match = await matchOf(matched, 'a2')
@@ -188,22 +190,32 @@ describe('rules come and go', () => {
     startEvaluator,
     publishRules,
     publishAlerts,
+    redis,
+    prefix,
     matched,
   }) => {
-    // Every rule of snapshot n is at version n, and n tells how many rules there are.
-    const rulesOf = (version: number) =>
-      Array.from({ length: 1 + (version % 5) }, (_, index) => rule(`rul_${index}`, { version }))
-    await publishRules(1, rulesOf(1))
+    // Snapshot n has one rule that never changes and some others, all at version n; n tells how many.
+    const versionsIn = (version: number) => [1, ...Array<number>(1 + (version % 5)).fill(version)]
+    const rulesOf = (version: number) => versionsIn(version).map((each, at) => anyRule(`rul_${at}`, { version: each }))
+    const before = { inPlace: await swaps('in place'), beside: await swaps('beside') }
+    await publishRules(1, rulesOf(1), 4)
     await startEvaluator().untilReady()
     for (let version = 2; version <= 60; version++) {
-      await Promise.all([publishRules(version, rulesOf(version)), publishAlerts(alert(`a${version}`))])
+      const chunkCount = version <= 30 ? 4 : 2
+      await Promise.all([publishRules(version, rulesOf(version), chunkCount), publishAlerts(alert(`a${version}`))])
+      if (version % 10 === 0) await inUse(redis, prefix, version)
     }
     await eventually(() => expect(new Set(matches(matched).map(match => match.alert.alert_id)).size).toBe(59))
     for (const { snapshot_version, rules } of matches(matched)) {
-      expect(rules.map(one => one.version)).toEqual(rulesOf(snapshot_version).map(() => snapshot_version))
+      expect(rules.map(one => one.version).toSorted((a, b) => a - b)).toEqual(versionsIn(snapshot_version))
     }
+    // The first snapshot is built beside as well.
+    expect((await swaps('in place')) - before.inPlace).toBeGreaterThan(3)
+    expect((await swaps('beside')) - before.beside).toBe(2)
   })
 })
+
+const swaps = (how: string) => metric('tocsin_evaluator_swaps_total', { how })
 
 async function inUse(redis: Parameters<typeof readEvaluators>[0], prefix: string, version: number): Promise<void> {
   await eventually(async () => {

@@ -6,9 +6,9 @@ import { startGate, targetOf } from '@tocsin/testkit/gate'
 import { hasRedisPairs, startRedisPair } from '@tocsin/testkit/redis-pair'
 import { testServers } from '@tocsin/testkit/servers'
 import { expect, onTestFinished } from 'vitest'
-import { rule, test } from './evaluator-fixture.ts'
+import { test } from './evaluator-fixture.ts'
 import { publishSnapshot } from './publish-snapshot.ts'
-import { linesOfRules } from './rules-in-chunks.ts'
+import { anyRule, linesOfRules } from './rules-in-chunks.ts'
 
 /** The evaluator's connections to Redis are not lost, and yet lead nowhere any more. */
 
@@ -17,13 +17,13 @@ test.runIf(hasRedisPairs)(
   async ({ startEvaluator, prefix }) => {
     await using pair = await startRedisPair()
     const before = await connect(pair.primary)
-    await publishSnapshot(before, prefix, linesOfRules([rule('rul_1')]), { version: 1 })
+    await publishSnapshot(before, prefix, linesOfRules([anyRule('rul_1')]), { version: 1 })
     await startEvaluator({ REDIS_URL: pair.url }).untilReady()
     await inUse(before, prefix, 1)
 
     await pair.failOver()
     const after = await connect(pair.primary)
-    await publishSnapshot(after, prefix, linesOfRules([rule('rul_2')]), { version: 2 })
+    await publishSnapshot(after, prefix, linesOfRules([anyRule('rul_2')]), { version: 2 })
     await inUse(after, prefix, 2)
   },
 )
@@ -36,13 +36,13 @@ test('when Redis has vanished without a word, it goes on over new connections', 
 }) => {
   await using gate = await startGate(targetOf(testServers().redisUrl))
   await gate.open()
-  await publishRules(1, [rule('rul_1')])
+  await publishRules(1, [anyRule('rul_1')])
   const evaluator = startEvaluator({ REDIS_URL: `redis://${gate.host}:${gate.port}` })
   await evaluator.untilReady()
   await inUse(redis, prefix, 1)
 
   gate.freeze()
-  await publishRules(2, [rule('rul_2')])
+  await publishRules(2, [anyRule('rul_2')])
   await gate.open()
   await inUse(redis, prefix, 2)
   await evaluator.untilReady()

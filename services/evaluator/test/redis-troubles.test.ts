@@ -4,8 +4,9 @@ import { eventually } from '@tocsin/testkit/eventually'
 import { startGate, targetOf } from '@tocsin/testkit/gate'
 import { testServers } from '@tocsin/testkit/servers'
 import { expect } from 'vitest'
-import { alert, matchOf, rule, test } from './evaluator-fixture.ts'
+import { alert, matchOf, test } from './evaluator-fixture.ts'
 import { chunkKey, flush } from './publish-snapshot.ts'
+import { anyRule } from './rules-in-chunks.ts'
 
 test('while Redis is away alerts are matched with the rules in memory; what is published then is taken on its return', async ({
   startEvaluator,
@@ -17,12 +18,12 @@ test('while Redis is away alerts are matched with the rules in memory; what is p
   const evaluator = startEvaluator({ REDIS_URL: `redis://${gate.host}:${gate.port}` })
   await eventually(async () => expect(Object.keys(await evaluator.unready())).toContain('redis'))
   await gate.open()
-  await publishRules(1, [rule('rul_1')])
+  await publishRules(1, [anyRule('rul_1')])
   await evaluator.untilReady()
 
   await gate.close()
   await eventually(async () => expect(Object.keys(await evaluator.unready())).toEqual(['redis']))
-  await publishRules(2, [rule('rul_2')])
+  await publishRules(2, [anyRule('rul_2')])
   await publishAlerts(alert('meanwhile'))
   expect(await matchOf(matched, 'meanwhile')).toMatchObject({ snapshot_version: 1, rules: [{ rule_id: 'rul_1' }] })
 
@@ -43,7 +44,7 @@ test('a flushed Redis changes nothing, and an evaluator is registered again with
   prefix,
   matched,
 }) => {
-  await publishRules(1, [rule('rul_1')])
+  await publishRules(1, [anyRule('rul_1')])
   const evaluator = startEvaluator()
   await evaluator.untilReady()
   await flush(redis, prefix)
@@ -61,16 +62,16 @@ test('a damaged snapshot is not taken: the last good one stays, and the next goo
   prefix,
   matched,
 }) => {
-  await publishRules(1, [rule('rul_1')])
+  await publishRules(1, [anyRule('rul_1')])
   const evaluator = startEvaluator()
   await evaluator.untilReady()
-  const { chunks } = await publishRules(2, [rule('rul_2')])
+  const { chunks } = await publishRules(2, [anyRule('rul_2')])
   await redis.set(chunkKey(prefix, chunks.find(chunk => chunk.rules > 0)!.hash), 'damaged')
   await sleep(200)
   await publishAlerts(alert('a1'))
   expect(await matchOf(matched, 'a1')).toMatchObject({ snapshot_version: 1, rules: [{ rule_id: 'rul_1' }] })
 
-  await publishRules(3, [rule('rul_3')])
+  await publishRules(3, [anyRule('rul_3')])
   await eventually(async () => expect(await versions(redis, prefix)).toEqual([3]))
   await publishAlerts(alert('a2'))
   expect(await matchOf(matched, 'a2')).toMatchObject({ snapshot_version: 3, rules: [{ rule_id: 'rul_3' }] })
@@ -84,10 +85,10 @@ test('it never goes back to an older version, as a restored Redis shows it', asy
   prefix,
   matched,
 }) => {
-  await publishRules(7, [rule('rul_7')])
+  await publishRules(7, [anyRule('rul_7')])
   await startEvaluator().untilReady()
   await flush(redis, prefix)
-  await publishRules(6, [rule('rul_6')])
+  await publishRules(6, [anyRule('rul_6')])
   await sleep(200)
   await publishAlerts(alert('a1'))
   expect(await matchOf(matched, 'a1')).toMatchObject({ snapshot_version: 7, rules: [{ rule_id: 'rul_7' }] })
@@ -110,6 +111,24 @@ test('the registry knows its version right after a swap, and forgets it when it 
 
   await evaluator.stop()
   expect(await readEvaluators(redis, prefix)).toEqual([])
+})
+
+test('the registry knows which rules it cannot use, as of a rule-service that is newer', async ({
+  startEvaluator,
+  publishRules,
+  redis,
+  prefix,
+}) => {
+  const ofTomorrow = { all: [{ fact: 'severity', operator: 'of tomorrow', value: 'HIGH' }] }
+  await publishRules(1, [anyRule('rul_1'), anyRule('rul_2', { conditions: ofTomorrow })])
+  await startEvaluator().untilReady()
+  const refused = { rules: 1, rule_ids: ['rul_2'] }
+  await eventually(async () =>
+    expect(await readEvaluators(redis, prefix)).toMatchObject([{ snapshot_version: 1, refused }]),
+  )
+  await publishRules(2, [anyRule('rul_1'), anyRule('rul_2')])
+  await eventually(async () => expect(await versions(redis, prefix)).toEqual([2]))
+  expect((await readEvaluators(redis, prefix))[0]).not.toHaveProperty('refused')
 })
 
 async function versions(redis: Parameters<typeof readEvaluators>[0], prefix: string): Promise<number[]> {

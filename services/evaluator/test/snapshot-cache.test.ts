@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { chunkOf } from '@tocsin/redis/snapshot-chunk'
 import { subscribeToSnapshots } from '@tocsin/redis/snapshot-store'
 import { metrics } from '@tocsin/runtime/metrics'
 import { eventually } from '@tocsin/testkit/eventually'
-import { describe, expect, vi } from 'vitest'
+import { startGate, targetOf } from '@tocsin/testkit/gate'
+import { testServers } from '@tocsin/testkit/servers'
+import { afterEach, describe, expect, vi } from 'vitest'
 import { SnapshotCache } from '../src/snapshot-cache.ts'
 import { chunkKey, publishSnapshot } from './publish-snapshot.ts'
 import type { Line } from './rules-in-chunks.ts'
 import { inUse, keepErrors, log, metric, rulesOf, test, versionsOf } from './snapshot-fixture.ts'
+
+afterEach(() => vi.restoreAllMocks())
 
 describe('a snapshot is taken into use', () => {
   test('none yet is waiting; one without rules is enough', async ({ redis, prefix, startCache }) => {
@@ -47,7 +50,7 @@ describe('a snapshot is taken into use', () => {
     prefix,
     startCache,
   }) => {
-    const { cache } = startCache({ inPlaceRulesMax: 10 })
+    const { cache } = startCache({ inPlaceTextMax: 1_000 })
     await publishSnapshot(redis, prefix, rulesOf(1, 64), { version: 1, chunkCount: 8 })
     await inUse(cache, 1)
     const before = cache.current!
@@ -70,7 +73,7 @@ describe('a snapshot is taken into use', () => {
     const ended = expect(cache.keepCurrent(new AbortController().signal)).rejects.toThrow('a bug')
     await publishSnapshot(redis, prefix, rulesOf(1, 10), { version: 1 })
     await inUse(cache, 1)
-    vi.spyOn(cache.current!, 'apply').mockImplementation(() => {
+    vi.spyOn(cache.current!, 'take').mockImplementation(() => {
       throw new TypeError('a bug')
     })
     await publishSnapshot(redis, prefix, rulesOf(1, 11), { version: 2 })
@@ -129,6 +132,35 @@ describe('a snapshot is taken into use', () => {
   })
 })
 
+test('of versions that were skipped, changes waited at least since ours was last found to be the newest', async ({
+  redis,
+  connect,
+  prefix,
+  startCache,
+}) => {
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(1_000)
+  await using gate = await startGate(targetOf(testServers().redisUrl))
+  await gate.open()
+  const own = connect(`redis://${gate.host}:${gate.port}`)
+  const { cache } = startCache({ redis: own })
+  await publishSnapshot(redis, prefix, rulesOf(1, 3), { version: 1 })
+  await inUse(cache, 1)
+  clock.mockReturnValue(40_000)
+  const looks = vi.spyOn(own, 'hget')
+  await eventually(() => expect(looks.mock.calls.length).toBeGreaterThan(1))
+
+  await gate.close()
+  clock.mockReturnValue(100_000)
+  await publishSnapshot(redis, prefix, rulesOf(2, 3), { version: 2, oldestChangeAt: new Date().toISOString() })
+  await publishSnapshot(redis, prefix, rulesOf(3, 3), { version: 3, oldestChangeAt: new Date().toISOString() })
+  const before = await propagation()
+  await gate.open()
+  await inUse(cache, 3)
+  const after = await propagation()
+  expect(after.count).toBe(before.count + 1)
+  expect(after.sum - before.sum).toBeCloseTo(60)
+})
+
 describe('rules that cannot be used', () => {
   test('are left out one by one, told and counted', async ({ redis, prefix, startCache }) => {
     const errors: string[] = []
@@ -177,39 +209,6 @@ describe('rules that cannot be used', () => {
     await publishSnapshot(redis, prefix, [...newShape.slice(1), ...rulesOf(3, 1)], { version: 3, chunkCount: 2 })
     await inUse(cache, 3)
     expect(cache.status()).toMatchObject({ rules: 1, refused_rules: 19 })
-  })
-})
-
-describe('a build that cannot end goes on where it was', () => {
-  test('when a chunk has gone, with the next manifest', async ({ redis, prefix, startCache }) => {
-    const first = await publishSnapshot(redis, prefix, rulesOf(1, 400), { version: 1, chunkCount: 64 })
-    const last = first.chunks.at(-1)!.hash
-    await redis.del(chunkKey(prefix, last))
-    const { cache } = startCache()
-    await eventually(() => expect(() => cache.check()).toThrow(`chunk ${last} is not there`))
-
-    // What was read in the first try need not be there any more.
-    const isInLast = (line: Line) => chunkOf(line[0], 64) === 63
-    const changed = rulesOf(2, 400).filter(isInLast)
-    const rules = [...rulesOf(1, 400).filter(line => !isInLast(line)), ...changed]
-    const second = await publishSnapshot(redis, prefix, rules, { version: 2, chunkCount: 64 })
-    const early = second.chunks.slice(0, 32).map(({ hash }) => chunkKey(prefix, hash))
-    await redis.del(...early)
-    await inUse(cache, 2)
-    expect(cache.current?.size).toBe(400)
-    expect(versionsOf(cache).filter(version => version === 2)).toHaveLength(changed.length)
-  })
-
-  test('a stop in its middle ends soon, and takes nothing half-built into use', async ({
-    redis,
-    prefix,
-    startCache,
-  }) => {
-    await publishSnapshot(redis, prefix, rulesOf(1, 20_000), { version: 1, chunkCount: 64 })
-    const { cache, stop } = startCache()
-    await sleep(20)
-    await stop()
-    if (cache.current !== undefined) expect(cache.current.size).toBe(20_000)
   })
 })
 

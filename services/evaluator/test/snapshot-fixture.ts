@@ -7,7 +7,7 @@ import { testServers } from '@tocsin/testkit/servers'
 import { test as base, expect } from 'vitest'
 import { SnapshotCache, type SnapshotCacheOptions } from '../src/snapshot-cache.ts'
 import { flush } from './publish-snapshot.ts'
-import { type Line, linesOfRules } from './rules-in-chunks.ts'
+import { anyAlert, anyRule, type Line, linesOfRules } from './rules-in-chunks.ts'
 
 export interface RunningCache {
   cache: SnapshotCache
@@ -66,7 +66,7 @@ export const test = base.extend<Fixtures>({
 export function startCache(options: Omit<SnapshotCacheOptions, 'onSwap'>): RunningCache {
   const told: number[] = []
   const stopping = new AbortController()
-  const cache = new SnapshotCache({ ...options, onSwap: async version => void told.push(version) })
+  const cache = new SnapshotCache({ ...options, onSwap: async rules => void told.push(rules.version) })
   const ended = cache.keepCurrent(stopping.signal)
   const stop = async () => {
     stopping.abort()
@@ -89,23 +89,8 @@ export function keepErrors(errors: string[]): Logger {
 }
 
 /** All of this version, and all matching `anyAlert`. */
-export function rulesOf(version: number, count: number): Line[] {
-  const common = { team_id: 'payments', name: 'rule', endpoint_ids: [], notify_resolved: true }
-  const conditions = { all: [{ fact: 'severity', operator: 'equal', value: 'HIGH' }] }
-  return linesOfRules(
-    Array.from({ length: count }, (_, index) => ({ ...common, rule_id: `rul_${index}`, version, conditions })),
-  )
-}
-
-const anyAlert = {
-  alert_id: 'a',
-  severity: 'HIGH',
-  source: 'api',
-  name: 'timeout',
-  context: {},
-  event_ts: '2026-03-01T12:00:00Z',
-  status: 'firing',
-} as const
+export const rulesOf = (version: number, count: number): Line[] =>
+  linesOfRules(Array.from({ length: count }, (_, index) => anyRule(`rul_${index}`, { version })))
 
 /** The versions of all rules that match, rising. */
 export function versionsOf({ current }: SnapshotCache): number[] {

@@ -1,10 +1,15 @@
 import type { Redis } from '@tocsin/redis/connection'
+import { chunkOf } from '@tocsin/redis/snapshot-chunk'
 import { eventually } from '@tocsin/testkit/eventually'
 import { startGate, targetOf } from '@tocsin/testkit/gate'
 import { testServers } from '@tocsin/testkit/servers'
-import { describe, expect } from 'vitest'
+import { afterEach, describe, expect, vi } from 'vitest'
+import { LiveRules } from '../src/live-rules.ts'
 import { chunkKey, flush, publishSnapshot } from './publish-snapshot.ts'
-import { inUse, keepErrors, metric, rulesOf, test, versionsOf } from './snapshot-fixture.ts'
+import type { Line } from './rules-in-chunks.ts'
+import { inUse, keepErrors, metric, type RunningCache, rulesOf, test, versionsOf } from './snapshot-fixture.ts'
+
+afterEach(() => vi.restoreAllMocks())
 
 interface Harmed {
   redis: Redis
@@ -107,5 +112,69 @@ describe('the last good rules stay', () => {
 
     await publishSnapshot(redis, prefix, rulesOf(2, 3), { version: 2 })
     await inUse(cache, 2)
+  })
+})
+
+describe('a build that cannot end goes on where it was', () => {
+  test('when a chunk has gone, with the next manifest', async ({ redis, prefix, startCache }) => {
+    const first = await publishSnapshot(redis, prefix, rulesOf(1, 400), { version: 1, chunkCount: 64 })
+    const last = first.chunks.at(-1)!.hash
+    await redis.del(chunkKey(prefix, last))
+    const { cache } = startCache()
+    await eventually(() => expect(() => cache.check()).toThrow(`chunk ${last} is not there`))
+
+    // What was read in the first try need not be there any more.
+    const isInLast = (line: Line) => chunkOf(line[0], 64) === 63
+    const changed = rulesOf(2, 400).filter(isInLast)
+    const rules = [...rulesOf(1, 400).filter(line => !isInLast(line)), ...changed]
+    const second = await publishSnapshot(redis, prefix, rules, { version: 2, chunkCount: 64 })
+    const early = second.chunks.slice(0, 32).map(({ hash }) => chunkKey(prefix, hash))
+    await redis.del(...early)
+    await inUse(cache, 2)
+    expect(cache.current?.size).toBe(400)
+    expect(versionsOf(cache).filter(version => version === 2)).toHaveLength(changed.length)
+  })
+})
+
+describe('a stop ends it in its middle', () => {
+  /** When the first of the chunks that change is prepared. */
+  const stopsThen = ({ stop }: RunningCache): Promise<void> => {
+    const { prepare } = LiveRules.prototype
+    const stopped = Promise.withResolvers<void>()
+    vi.spyOn(LiveRules.prototype, 'prepare').mockImplementation(function (this: LiveRules, change) {
+      stopped.resolve(stop())
+      return prepare.call(this, change)
+    })
+    return stopped.promise
+  }
+
+  test('at the first snapshot there are no rules then, rather than some of them', async ({
+    redis,
+    prefix,
+    startCache,
+  }) => {
+    const running = startCache()
+    const stopped = stopsThen(running)
+    await publishSnapshot(redis, prefix, rulesOf(1, 400), { version: 1, chunkCount: 64 })
+    running.cache.wake()
+    await stopped
+    expect(running.cache.current).toBeUndefined()
+  })
+
+  test.for([
+    ['in place', 1_000_000],
+    ['beside', 0],
+  ] as const)('at a change %s those of before stay', async ([, inPlaceTextMax], { redis, prefix, startCache }) => {
+    const running = startCache({ inPlaceTextMax })
+    await publishSnapshot(redis, prefix, rulesOf(1, 400), { version: 1, chunkCount: 64 })
+    await inUse(running.cache, 1)
+    const before = running.cache.current
+    const stopped = stopsThen(running)
+    const changed = [...rulesOf(2, 200), ...rulesOf(1, 400).slice(200)]
+    await publishSnapshot(redis, prefix, changed, { version: 2, chunkCount: 64 })
+    running.cache.wake()
+    await stopped
+    expect(running.cache.current).toBe(before)
+    expect(versionsOf(running.cache)).toEqual(Array(400).fill(1))
   })
 })

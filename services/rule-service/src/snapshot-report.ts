@@ -22,7 +22,7 @@ export function snapshotReader(database: Database, redis: Redis, prefix: string)
       ...manifestFacts(manifest, lease.now),
       ...leaseFacts(lease),
       evaluators,
-      evaluators_current: atLeast(manifest?.version ?? null, running),
+      evaluators_current: `${atLeast(manifest?.version ?? null, running).length}/${running.length}`,
     }
   }
 }
@@ -58,12 +58,12 @@ function leaseFacts(lease: LeaseRow) {
  * the two that changed no rule are written down nowhere.
  */
 function evaluatorResource(
-  { evaluator_id, snapshot_version, since }: RunningEvaluator,
+  { evaluator_id, snapshot_version, since, refused }: RunningEvaluator,
   manifest: Manifest | undefined,
   now: Date,
   newerSince: ReadonlyMap<number, Date>,
 ): SnapshotEvaluator {
-  const entry = { evaluator_id, version: snapshot_version, since }
+  const entry = { evaluator_id, version: snapshot_version, since, refused_rules: refused?.rules ?? 0 }
   if (manifest === undefined) return { ...entry, lag: { versions: null, seconds: null } }
   if (!isOlder(snapshot_version, manifest)) return { ...entry, lag: { versions: 0, seconds: 0 } }
   const builtAt = new Date(manifest.built_at)

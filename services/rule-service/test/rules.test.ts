@@ -198,7 +198,7 @@ describe('rules', () => {
 describe('is my rule live?', () => {
   const liveOf = async (ruleId: string) => (await call('GET', `${base}/${ruleId}`)).body.live
 
-  it('counts the evaluators whose snapshot holds the current version, and says since when there is one', async () => {
+  it('counts the evaluators that match with the current version, and says since when there is a snapshot with it', async () => {
     const { REDIS_URL = '', REDIS_KEY_PREFIX = '' } = running.environment
     const redis = connectRedis({ REDIS_URL, REDIS_KEY_PREFIX }, createLogger('test', 'silent'))
     await new Promise(resolve => redis.once('ready', resolve))
@@ -210,6 +210,17 @@ describe('is my rule live?', () => {
     expect(await liveOf(rule_id)).toEqual({ evaluators: '0/2', version: null, since: null })
     await stamp(running.database, rule_id, 7, since)
     expect(await liveOf(rule_id)).toEqual({ evaluators: '1/2', version: 7, since })
+    const refusing = async (rules: number, rule_ids: string[]) => {
+      const entry = { evaluator_id: 'b', snapshot_version: 7, since, refused: { rules, rule_ids } }
+      await heartbeat(redis, REDIS_KEY_PREFIX, entry)
+    }
+    await refusing(1, ['another'])
+    expect((await liveOf(rule_id)).evaluators).toBe('2/2')
+    await refusing(2, ['another', rule_id])
+    expect((await liveOf(rule_id)).evaluators).toBe('1/2')
+    // Which others it refuses it does not say.
+    await refusing(2, ['another'])
+    expect((await liveOf(rule_id)).evaluators).toBe('1/2')
     await call('PATCH', `${base}/${rule_id}`, { enabled: false })
     expect(await liveOf(rule_id)).toEqual({ evaluators: '0/2', version: null, since: null })
     redis.disconnect()

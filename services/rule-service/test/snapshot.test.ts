@@ -73,7 +73,13 @@ it('before there is any snapshot: the same shape, with nulls', async () => {
     rebuilds: { wanted: 0, done: 0 },
     waiting_changes: 0,
     evaluators: [
-      { evaluator_id: 'orphan', version: 4, since: expect.any(String), lag: { versions: null, seconds: null } },
+      {
+        evaluator_id: 'orphan',
+        version: 4,
+        since: expect.any(String),
+        refused_rules: 0,
+        lag: { versions: null, seconds: null },
+      },
     ],
     evaluators_current: '0/1',
   })
@@ -161,6 +167,13 @@ it('an evaluator lags since the first change was live that it does not have', as
   expect(evaluators_current).toBe('2/6')
   await removeEvaluator(redis, prefix, 'at 4')
   expect((await call('GET', path)).body.evaluators_current).toBe('2/5')
+})
+
+it('an evaluator that cannot use some rules says how many', async () => {
+  await publish(3, secondsAgo(1))
+  const refused = { rules: 2, rule_ids: ['rul_1'] }
+  await heartbeat(redis, prefix, { evaluator_id: 'older', snapshot_version: 3, since: secondsAgo(1), refused })
+  expect((await call('GET', path)).body.evaluators).toMatchObject([{ evaluator_id: 'older', refused_rules: 2 }])
 })
 
 it('what cannot be read is 503 with Retry-After until the leader has put it right', async () => {

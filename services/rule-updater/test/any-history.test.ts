@@ -1,31 +1,28 @@
 import type { Queryable } from '@tocsin/postgres/database'
-import { AppError } from '@tocsin/runtime/errors'
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { LeaseLost } from '../src/lease.ts'
 import type { Places } from '../src/places.ts'
-import type { Term } from '../src/term.ts'
-import { interposed } from './interposed.ts'
 import {
   begunTerm,
   deleteRules,
   editRules,
   flush,
   insertRules,
-  named,
   never,
   readSnapshot,
-  rulesIn,
-  rulesOf,
   setEnabled,
   test,
   waitingRows,
 } from './private-places.ts'
+import { type Fault, faults, happened, Updater } from './unsteady-updater.ts'
 
 /** Everything that may happen, one after the other; `by` is one of two updaters, each of which may believe it leads. */
 type Event =
   | { what: 'insert' | 'edit' | 'enable' | 'disable' | 'delete'; rules: number[] }
-  | { what: 'take over' | 'turn' | 'check' | 'compare' | 'freeze at write' | 'freeze at swap' | 'go on'; by: 0 | 1 }
+  | {
+      what: 'take over' | 'turn' | 'check' | 'compare' | 'freeze at write' | 'freeze at swap' | 'go on' | Fault
+      by: 0 | 1
+    }
   | { what: 'flush' | 'lose a chunk' | 'damage a chunk' | 'read' }
 
 const rules = fc.uniqueArray(fc.integer({ min: 0, max: 11 }), { minLength: 1, maxLength: 4 })
@@ -37,7 +34,7 @@ const events = fc.array(
       arbitrary: fc.record({ what: fc.constantFrom('insert', 'edit', 'enable', 'disable', 'delete'), rules }),
     },
     {
-      weight: 8,
+      weight: 10,
       arbitrary: fc.record({
         what: fc.constantFrom(
           'take over',
@@ -48,12 +45,13 @@ const events = fc.array(
           'freeze at write',
           'freeze at swap',
           'go on',
+          ...faults,
         ),
         by,
       }),
     },
     { weight: 2, arbitrary: fc.record({ what: fc.constantFrom('flush', 'lose a chunk', 'damage a chunk') }) },
-    { weight: 5, arbitrary: fc.record({ what: fc.constant('read') }) },
+    { weight: 6, arbitrary: fc.record({ what: fc.constant('read') }) },
   ) as fc.Arbitrary<Event>,
   { minLength: 10, maxLength: 40 },
 )
@@ -71,70 +69,15 @@ const edits: Record<string, (database: Queryable, ids: readonly string[]) => Pro
   },
 }
 
-/** One updater. What it does may be stopped before a step in Redis, and go on after anything else has happened. */
-class Updater {
-  readonly #places: Places
-  #term: Term | undefined
-  #freezeAt: 'write' | 'swap' | undefined
-  #frozen: { goOn: () => void; ended: Promise<void> } | undefined
+/** `rul_1@2 rul_1+`: every edit makes another name, so a snapshot of old contents under a new version shows. */
+const inWords = (rules: readonly { rule_id: string; version: number; name: string }[]) =>
+  rules.map(({ rule_id, version, name }) => `${rule_id}@${version} ${name}`)
 
-  constructor(places: Places) {
-    const around = (step: 'write' | 'swap') => async (run: () => Promise<unknown>) => {
-      if (this.#freezeAt === step) await this.#freeze()
-      return run()
-    }
-    this.#places = interposed(interposed(places, 'write', around('write')), 'swap', around('swap'))
-  }
-
-  #reached = Promise.withResolvers<void>()
-  #goOn = Promise.withResolvers<void>()
-
-  async #freeze(): Promise<void> {
-    this.#freezeAt = undefined
-    this.#reached.resolve()
-    await this.#goOn.promise
-  }
-
-  async do(what: string): Promise<void> {
-    if (what === 'go on') return this.goOn()
-    if (this.#frozen !== undefined) return
-    if (what === 'take over') await this.#trying(() => this.#takeOver())
-    const term = this.#term
-    if (term?.published === undefined) return
-    if (what === 'turn') await this.#trying(() => term.turn(never))
-    if (what === 'check') await this.#trying(() => term.check(never))
-    if (what === 'compare') await this.#trying(() => term.reconcile(never))
-    if (what.startsWith('freeze')) await this.#doUntil(term, what === 'freeze at swap' ? 'swap' : 'write')
-  }
-
-  async #takeOver(): Promise<void> {
-    this.#term = await begunTerm(this.#places)
-  }
-
-  async #doUntil(term: Term, step: 'write' | 'swap'): Promise<void> {
-    this.#freezeAt = step
-    this.#reached = Promise.withResolvers()
-    this.#goOn = Promise.withResolvers()
-    const ended = this.#trying(() => term.check(never).then(() => term.turn(never)))
-    await Promise.race([ended, this.#reached.promise])
-    if (this.#freezeAt === undefined) this.#frozen = { goOn: this.#goOn.resolve, ended }
-    this.#freezeAt = undefined
-  }
-
-  async goOn(): Promise<void> {
-    this.#frozen?.goOn()
-    await this.#frozen?.ended
-    this.#frozen = undefined
-  }
-
-  async #trying(work: () => Promise<unknown>): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
-      if (error instanceof LeaseLost) this.#term = undefined
-      else if (!(error instanceof AppError && error.retryable)) throw error
-    }
-  }
+async function stateOf(database: Queryable): Promise<string[]> {
+  const { rows } = await database.query<{ rule_id: string; version: number; name: string }>(
+    'SELECT rule_id, version, name FROM rules WHERE enabled ORDER BY rule_id COLLATE "C"',
+  )
+  return inWords(rows)
 }
 
 /** Looks as an evaluator does. What it sees must be a state that the database had, never an earlier one than before. */
@@ -156,7 +99,7 @@ class Reader {
       return undefined
     })
     if (snapshot === undefined) return
-    const seen = named(snapshot.rules)
+    const seen = inWords(snapshot.rules)
     expect(snapshot.manifest.version).toBeGreaterThanOrEqual(this.#version)
     const at = this.history.findIndex((state, index) => index >= this.#at && state.join() === seen.join())
     if (at === -1) throw new Error(`${seen} is no state since ${this.history[this.#at]}`)
@@ -177,7 +120,7 @@ async function happen(places: Places, plan: readonly Event[]): Promise<void> {
         database,
         event.rules.map(rule => `rul_${rule}`),
       )
-      reader.history.push(await rulesOf(database))
+      reader.history.push(await stateOf(database))
     } else if ('by' in event) await updaters[event.by].do(event.what)
     else if (event.what === 'flush') await flush(redis, prefix)
     else if (event.what === 'read') await reader.read()
@@ -191,7 +134,7 @@ async function happen(places: Places, plan: readonly Event[]): Promise<void> {
   const last = await begunTerm(places)
   await last.reconcile(never)
   await reader.read()
-  expect(await rulesIn(places)).toEqual(await rulesOf(database))
+  expect(inWords((await readSnapshot(redis, prefix))!.rules)).toEqual(await stateOf(database))
   expect(await waitingRows(database)).toBe(0)
 }
 
@@ -212,4 +155,5 @@ test('whatever happens to two updaters, Redis and the rules: each snapshot that 
     fc.asyncProperty(events, plan => happen(places, plan)),
     { numRuns },
   )
+  for (const fault of faults) expect(happened.get(fault), fault).toBeGreaterThan(numRuns / 10)
 })
