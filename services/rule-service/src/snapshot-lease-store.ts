@@ -1,9 +1,6 @@
 import type { SnapshotResource } from '@tocsin/contracts/http'
 import type { Queryable } from '@tocsin/postgres/database'
 
-/** Postgres tells it when a rebuild is asked for, to a leader that listens; the others see it in the lease. */
-export const rebuildChannel = 'snapshot_rebuild'
-
 /** Written by rule-updater, but for `rebuilds_wanted`. */
 export interface LeaseRow {
   /** Null together: nobody leads now. */
@@ -43,12 +40,10 @@ export async function readNewerSince(db: Queryable, versions: readonly number[])
   return new Map(rows.map(row => [row.version, row.snapshot_at]))
 }
 
-/** Gives how many were asked for so far. The leader that has done as many has done this one. */
+/** Gives how many were asked for so far. The leader sees it when it renews its lease, and has done it when it did as many. */
 export async function askForRebuild(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ wanted: number }>(
-    `WITH asked AS (UPDATE snapshot_lease SET rebuilds_wanted = rebuilds_wanted + 1 RETURNING rebuilds_wanted)
-     SELECT rebuilds_wanted AS wanted, pg_notify($1, '') FROM asked`,
-    [rebuildChannel],
+    'UPDATE snapshot_lease SET rebuilds_wanted = rebuilds_wanted + 1 RETURNING rebuilds_wanted AS wanted',
   )
   return rows[0]!.wanted
 }

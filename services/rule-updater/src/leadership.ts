@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import type { Queryable } from '@tocsin/postgres/database'
 import { failureLevel, pause } from '@tocsin/runtime/backoff'
 import { isRetryable, messageOf } from '@tocsin/runtime/errors'
@@ -6,6 +7,7 @@ import { acquireLease, type Lease, LeaseLost, releaseLease, renewLease } from '.
 import * as meters from './meters.ts'
 import type { Places } from './places.ts'
 import { TermLoop, type TermTimings, usualTermTimings } from './run-term.ts'
+import { tellWaiting } from './tell-waiting.ts'
 import { Term } from './term.ts'
 
 /** So often a standby asks. */
@@ -27,6 +29,8 @@ export interface LeadershipOptions {
 export class Leadership {
   readonly #options: LeadershipOptions
   #loop: TermLoop | undefined
+  /** Of the last term. It leaves its group in some 6 s, and nobody waits for that but the next one. */
+  #consumer = Promise.resolve()
   #asks = 0
   #failures = 0
   #failure: string | undefined
@@ -36,10 +40,14 @@ export class Leadership {
   }
 
   async run(stopping: AbortSignal): Promise<void> {
-    while (!stopping.aborted) {
-      const lease = await this.#ask()
-      if (lease === undefined) await pause(askEveryMs, stopping)
-      else await this.#lead(lease, stopping)
+    try {
+      while (!stopping.aborted) {
+        const lease = await this.#ask()
+        if (lease === undefined) await pause(askEveryMs, stopping)
+        else await this.#lead(lease, stopping)
+      }
+    } finally {
+      await this.#consumer
     }
   }
 
@@ -62,28 +70,40 @@ export class Leadership {
   }
 
   async #lead(lease: Lease, stopping: AbortSignal): Promise<void> {
-    const { places, listen, timings } = this.#options
+    const { places } = this.#options
     const { token, leader_id } = lease
-    const loop = new TermLoop(new Term(places, lease), places, { ...usualTermTimings, ...timings })
     const over = new AbortController()
     const signal = AbortSignal.any([stopping, over.signal])
-    this.#loop = loop
-    meters.isLeader.set(1)
     places.log.info({ token, leader_id }, 'leading')
-    const tasks = [
-      this.#renew(loop, signal),
-      // Others need not wait until the consumer has left its group.
-      loop.run(signal).finally(() => this.#release(lease)),
-      listen(() => loop.wake(), signal),
-    ]
-    const ends = await Promise.allSettled(tasks.map(task => task.finally(() => over.abort())))
+    meters.isLeader.set(1)
+    const tasks = this.#tasks(lease, signal).map(task => task.finally(() => over.abort()))
+    const ended = Promise.allSettled(tasks)
+    await aborted(signal)
     this.#loop = undefined
     meters.isLeader.set(0)
+    const ends = await ended
     places.log.info({ token }, 'standing by')
     const failures = ends.flatMap(end => (end.status === 'rejected' ? [end.reason] : []))
     const bug = failures.find(failure => !(failure instanceof LeaseLost))
     if (bug !== undefined) throw bug
     if (failures.length > 0 && !stopping.aborted) meters.leasesLostTotal.inc()
+  }
+
+  /** The term is over when the first of them ends. */
+  #tasks(lease: Lease, over: AbortSignal): Promise<void>[] {
+    const { places, listen } = this.#options
+    const timings = { ...usualTermTimings, ...this.#options.timings }
+    const loop = new TermLoop(new Term(places, lease), places, timings)
+    this.#loop = loop
+    this.#consumer = this.#consumer.then(() => {
+      if (!over.aborted) return listen(() => loop.wake(), over)
+    })
+    return [
+      this.#renew(loop, over),
+      loop.run(over).finally(() => this.#release(lease)),
+      tellWaiting(places.database, timings.countEveryMs, over),
+      Promise.race([this.#consumer, aborted(over)]),
+    ]
   }
 
   async #renew(loop: TermLoop, stopping: AbortSignal): Promise<void> {
@@ -116,4 +136,8 @@ export class Leadership {
       return undefined
     }
   }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort')
 }

@@ -10,6 +10,15 @@ export const rulesGauge = gauge('tocsin_snapshot_rules', 'Rules in it')
 export const chunksGauge = gauge('tocsin_snapshot_chunks', 'Chunks that it consists of')
 export const bytesGauge = gauge('tocsin_snapshot_bytes', 'What its chunks take in Redis, compressed')
 
+export const waitingGauge = gauge(
+  'tocsin_snapshot_waiting_changes',
+  'Changes that no snapshot has yet, as the leader counts them every 5 s',
+)
+export const waitingSinceGauge = gauge(
+  'tocsin_snapshot_waiting_since_seconds',
+  'When the oldest of them was made, as Unix time; 0 when none waits',
+)
+
 export const buildsTotal = counter('tocsin_snapshot_builds_total', 'Snapshots built, by what came of them', ['outcome'])
 export const swapsTotal = counter('tocsin_snapshot_swaps_total', 'Swaps that were tried, by what Redis said', [
   'outcome',

@@ -11,12 +11,12 @@ import type { Service } from '@tocsin/runtime/run-service'
 
 /** `rule.changed`, read by whoever leads: standbys would only take partitions from the one who can do something. */
 export class RuleChanges {
-  readonly #service: Service
+  readonly #service: Pick<Service, 'name' | 'log'>
   readonly #kafka: KafkaClient
   readonly #producer: Producer
   #source: Source | undefined
 
-  constructor(service: Service, kafka: KafkaClient, producer: Producer) {
+  constructor(service: Pick<Service, 'name' | 'log'>, kafka: KafkaClient, producer: Producer) {
     this.#service = service
     this.#kafka = kafka
     this.#producer = producer

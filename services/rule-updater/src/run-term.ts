@@ -13,6 +13,8 @@ export interface TermTimings {
   restMs: number
   checkEveryMs: number
   reconcileEveryMs: number
+  /** What waits is counted, for alarms. A million rows take half a second. */
+  countEveryMs: number
 }
 
 export const usualTermTimings: TermTimings = {
@@ -20,6 +22,7 @@ export const usualTermTimings: TermTimings = {
   restMs: 50,
   checkEveryMs: 1_000,
   reconcileEveryMs: 60_000,
+  countEveryMs: 5_000,
 }
 
 /** Nothing waits for the next try but what failed, and that is looked at again as soon as the trouble may be over. */
@@ -34,8 +37,9 @@ export class TermLoop {
   #failure: string | undefined = 'no snapshot was published yet'
   #checkAt = 0
   #reconcileAt = 0
-  #rebuildWanted = 0
-  #rebuildTaken = 0
+  /** The request that waits, and the one that was taken last, by their numbers. */
+  #rebuildWanted: number | undefined
+  #rebuildTaken: number | undefined
   #reconciling: Promise<void> | undefined
   /** A comparison ended with a bug. */
   #bug: unknown
@@ -58,7 +62,9 @@ export class TermLoop {
 
   /** What a renewal of the lease said that was asked for after `published`. */
   renewed({ version, rebuild_wanted }: LeaseState, published: number): void {
-    this.#rebuildWanted = rebuild_wanted ?? 0
+    this.#rebuildWanted = rebuild_wanted ?? undefined
+    // The numbers may begin anew: a failover of Postgres can lose requests that were done.
+    if (rebuild_wanted === null) this.#rebuildTaken = undefined
     // Postgres was restored to an earlier day, and the rules with it.
     if (version < published) this.#reconcileAt = 0
     if (this.#isReconcileDue()) this.wake()
@@ -106,11 +112,15 @@ export class TermLoop {
   }
 
   #isReconcileDue(): boolean {
-    return performance.now() >= this.#reconcileAt || this.#rebuildWanted > this.#rebuildTaken
+    return performance.now() >= this.#reconcileAt || this.#rebuildDue !== undefined
+  }
+
+  get #rebuildDue(): number | undefined {
+    return this.#rebuildWanted === this.#rebuildTaken ? undefined : this.#rebuildWanted
   }
 
   async #reconcile(stopping: AbortSignal): Promise<void> {
-    const rebuild = this.#rebuildWanted > this.#rebuildTaken ? this.#rebuildWanted : undefined
+    const rebuild = this.#rebuildDue
     this.#reconcileAt = performance.now() + this.#timings.reconcileEveryMs
     try {
       await this.term.reconcile(stopping, rebuild)

@@ -33,11 +33,11 @@ export const crash = () => Promise.reject(new Error('crash'))
 type Rows = readonly Record<string, unknown>[]
 
 /** The same places, but each answer of Postgres is shown to `seen` before anybody uses it. */
-export function overheard(places: Places, seen: (rows: Rows) => Promise<void> | void): Places {
+export function overheard(places: Places, seen: (rows: Rows, statement: string) => Promise<void> | void): Places {
   const listen = (queryable: Queryable): Queryable => ({
     async query<Row extends Record<string, unknown>>(text: string, values?: unknown[]) {
       const result = await queryable.query<Row>(text, values)
-      await seen(result.rows)
+      await seen(result.rows, text)
       return result
     },
   })
