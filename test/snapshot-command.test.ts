@@ -8,7 +8,7 @@ import { readChunks, readManifest } from '@tocsin/redis/snapshot-store'
 import { createLogger } from '@tocsin/runtime/logger'
 import { callApi } from '@tocsin/testkit/call-api'
 import { eventually } from '@tocsin/testkit/eventually'
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { createTeam } from './team.ts'
 import { commandIn, freePortBase, ownInfra } from './tocsin-command.ts'
 
@@ -90,8 +90,11 @@ it('shows what the evaluators match with', async () => {
 it('shows how far an evaluator is behind', async () => {
   const { version } = await snapshot()
   const late = { evaluator_id: 'late', snapshot_version: version! - 1, since: new Date().toISOString() }
-  await heartbeat(redis, prefix, late, 60_000)
+  const beats = setInterval(() => heartbeat(redis, prefix, late), 500)
+  onTestFinished(() => clearInterval(beats))
+  await heartbeat(redis, prefix, late)
   const { code, stdout } = await run(['snapshot'])
+  clearInterval(beats)
   await removeEvaluator(redis, prefix, 'late')
   expect(code).toBe(0)
   expect(stdout).toContain('evaluators  1/2 match with it\n')
