@@ -4,13 +4,13 @@ import { describe, expect } from 'vitest'
 import type { Redis } from '../src/connection.ts'
 import {
   chunkGraceMs,
-  expireStrayChunks,
   missingChunks,
   readChunks,
   restoreChunks,
   swapManifest,
   writeChunks,
 } from '../src/snapshot-store.ts'
+import { expireStrayChunks } from '../src/snapshot-strays.ts'
 import { deleteKeys, test } from './private-redis.ts'
 import { chunkKey, publish, readSnapshot, rulesOf, snapshotOf } from './snapshots.ts'
 

@@ -78,7 +78,7 @@ async function* changesTo(
   for (let from = chunksAtOnce; ; from += chunksAtOnce) {
     const [some, texts] = await next
     if (some.length === 0) return
-    // Redis and the threads that unpack work while this one puts rules into the matcher.
+    // Redis answers while these are put into the matcher.
     next = read(from)
     next.catch(() => {}) // it is awaited, unless the caller has heard enough
     for (const { hash, at } of some) yield rules.changeTo(at, hash, texts.get(hash) ?? '')

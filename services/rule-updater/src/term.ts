@@ -1,5 +1,5 @@
 import type { Manifest } from '@tocsin/contracts/snapshot'
-import { expireStrayChunks } from '@tocsin/redis/snapshot-store'
+import { expireStrayChunks } from '@tocsin/redis/snapshot-strays'
 import { ChunkBook } from './chunk-book.ts'
 import { Comparison } from './comparison.ts'
 import { finishRebuild, type Lease, reportReconcile } from './lease.ts'
