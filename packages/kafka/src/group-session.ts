@@ -29,6 +29,8 @@ const heartbeatMs = 1_000
 /** No heartbeat answered and no group joined for so long means that kafkajs is stuck: longer than a rebalance may last. */
 const stuckMs = rebalanceTimeoutMs + 30_000
 const leaveTimeoutMs = 3_000
+/** Three heartbeats, the next of which should make kafkajs rejoin once we were put out of the group. */
+const rejoinMs = 3 * heartbeatMs
 
 /** A batch in hand. */
 interface Held {
@@ -51,6 +53,11 @@ interface Held {
  * they finish they can still commit, because the group waits for us to rejoin, and we rejoin when nothing is in hand.
  * A new generation (or an expired session) makes the commits of older batches void.
  *
+ * Put out: the broker refuses a commit or a heartbeat. From then on no new batch is begun here either, until kafkajs
+ * has joined again. It fetches nothing while it joins, so one that still fetches after `rejoinMs` has forgotten that it
+ * is no member (2.2.4 does when a join fails for another reason, such as a broker that still loads the group: it then
+ * goes on reading, with no heartbeat): the session ends, and the next one joins.
+ *
  * Stop: the same, and then leave.
  */
 export class GroupSession {
@@ -63,6 +70,8 @@ export class GroupSession {
   /** 0 until the group was joined once. */
   #generation = 0
   #draining = false
+  /** When the broker refused us in this generation. */
+  #expelledAt: number | undefined
   #closing = false
   #aliveAt = Date.now()
   #silent = false
@@ -127,10 +136,11 @@ export class GroupSession {
   }
 
   #listen(consumer: Consumer): void {
-    const { CRASH, GROUP_JOIN, HEARTBEAT, REBALANCING } = consumer.events
+    const { CRASH, FETCH_START, GROUP_JOIN, HEARTBEAT, REBALANCING } = consumer.events
     consumer.on(CRASH, ({ payload }) => this.#ended.reject(payload.error))
     consumer.on(HEARTBEAT, () => this.#alive())
     consumer.on(GROUP_JOIN, ({ payload }) => this.#joined(payload.memberAssignment))
+    consumer.on(FETCH_START, () => this.#fetching())
     // kafkajs emits this synchronously right before it rejoins, so what is thrown here keeps it from rejoining yet.
     consumer.on(REBALANCING, () => {
       this.#handOver()
@@ -155,6 +165,7 @@ export class GroupSession {
     // What is still in hand now was lost with the old generation.
     for (const { handover } of this.#held.values()) handover.abort()
     this.#draining = this.#closing
+    this.#expelledAt = undefined
     const partitions = Object.entries(assignment).flatMap(([topic, ofTopic]) =>
       ofTopic.map(partition => ({ topic, partition })),
     )
@@ -177,7 +188,8 @@ export class GroupSession {
     }
     const [held] = this.#held.values()
     held?.heartbeat().catch(error => {
-      if (isRebalancing(error) || isFenced(error)) this.#handOver()
+      if (isFenced(error)) this.#expelled()
+      else if (isRebalancing(error)) this.#handOver()
       else this.#log.debug({ error: messageOf(error) }, 'heartbeat failed')
     })
   }
@@ -185,6 +197,16 @@ export class GroupSession {
   #handOver(): void {
     this.#draining = true
     for (const { handover } of this.#held.values()) handover.abort()
+  }
+
+  #expelled(): void {
+    this.#expelledAt ??= Date.now()
+    this.#handOver()
+  }
+
+  #fetching(): void {
+    if (this.#expelledAt === undefined || Date.now() - this.#expelledAt < rejoinMs) return
+    this.#ended.reject(new Error('put out of the group, and not joined again'))
   }
 
   async #eachBatch(payload: EachBatchPayload): Promise<void> {
@@ -243,7 +265,12 @@ export class GroupSession {
         if (held.generation === this.#generation) payload.resolveOffset(String(nextOffset - 1))
         return
       } catch (error) {
-        if (isFenced(error) || isRebalancing(error)) return this.#dropped(payload, messageOf(error))
+        // Brokers take commits while they wait for the members to rejoin, so REBALANCE_IN_PROGRESS means that the next
+        // generation has begun without us, as much as the fenced ones do.
+        if (isFenced(error) || isRebalancing(error)) {
+          if (held.generation === this.#generation) this.#expelled()
+          return this.#dropped(payload, messageOf(error))
+        }
         if (this.#closing && attempt >= 3) return this.#dropped(payload, messageOf(error))
         await wait(backoffMs(attempt, { capMs: 1_000 }))
       }

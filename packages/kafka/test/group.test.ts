@@ -10,6 +10,7 @@ import { createKafkaSource, type KafkaSourceOptions } from '../src/kafkajs-sourc
 import type { Batch, TopicPartition } from '../src/source.ts'
 import { admin, committedOf, eventually, makeTopic, sizeOf, test } from './broker.ts'
 import { cutter } from './cut.ts'
+import { expeller } from './expel.ts'
 
 /** The shortest that brokers allow, so that the tests need not wait longer. */
 const sessionTimeoutMs = 6_000
@@ -138,6 +139,29 @@ describe('a consumer group', () => {
     }
     await eventually(() => expect(seen.size).toBe(300))
     await reader.stop()
+  })
+
+  test('does not handle the same records again and again once it was put out of the group, but joins again', async ({
+    client,
+    producer,
+  }) => {
+    using group = expeller(client.group('g'))
+    const topic = await makeTopic(client, 'expelled', 1)
+    const handled = new Map<number, number>()
+    const only = member(client, topic, async batch => {
+      for (const { offset } of batch.records) handled.set(offset, (handled.get(offset) ?? 0) + 1)
+      await batch.commit(batch.records.at(-1)!.offset + 1)
+    })
+    await eventually(() => expect(only.owns()).toEqual([0]))
+    await group.expel()
+    await eventually(() => expect(group.refused).toBe(1))
+    await producer.send([0, 1, 2].map(n => ({ topic, key: null, value: String(n) })))
+    await eventually(async () => {
+      // Once before it knows, once as a member again; a third time only if that membership is lost too.
+      expect(Math.max(...handled.values())).toBeLessThanOrEqual(3)
+      expect(await committedOf(client, client.group('g'), topic)).toEqual(new Map([[0, 3]]))
+    })
+    await only.stop()
   })
 
   test('starts at the earliest record that is left when its place in the log has expired', async ({
