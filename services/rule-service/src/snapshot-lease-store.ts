@@ -40,10 +40,14 @@ export async function readNewerSince(db: Queryable, versions: readonly number[])
   return new Map(rows.map(row => [row.version, row.snapshot_at]))
 }
 
-/** Gives how many were asked for so far. The leader sees it when it renews its lease, and has done it when it did as many. */
+/**
+ * Gives how many were asked for so far. The leader sees it when it renews its lease, and has done it when it did as many.
+ * Above both numbers: where somebody set back what was wanted, this one would count as done already.
+ */
 export async function askForRebuild(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ wanted: number }>(
-    'UPDATE snapshot_lease SET rebuilds_wanted = rebuilds_wanted + 1 RETURNING rebuilds_wanted AS wanted',
+    `UPDATE snapshot_lease SET rebuilds_wanted = greatest(rebuilds_wanted, rebuilds_done) + 1
+  RETURNING rebuilds_wanted AS wanted`,
   )
   return rows[0]!.wanted
 }

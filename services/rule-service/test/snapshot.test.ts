@@ -208,3 +208,9 @@ it('each rebuild that is asked for counts, and needs no body', async () => {
   ])
   expect((await call('GET', path)).body.rebuilds).toEqual({ wanted: 3, done: 0 })
 })
+
+it('a rebuild that is asked for is never done already, whatever the numbers in the row are', async () => {
+  await running.database.query('UPDATE snapshot_lease SET rebuilds_wanted = 0, rebuilds_done = 5')
+  expect((await call('POST', `${path}/rebuild`)).body.wanted).toBe(6)
+  expect((await call('GET', path)).body.rebuilds).toEqual({ wanted: 6, done: 5 })
+})
