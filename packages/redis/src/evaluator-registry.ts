@@ -39,8 +39,12 @@ local function isHere(expiry)
 end
 `
 
-/** The field's value is `<expiry> <the rest as JSON>`. Sweeps who is gone while it is here; the key goes with the last of them. */
+/**
+ * The field's value is `<expiry> <the rest as JSON>`. Sweeps who is gone while it is here, and whatever else somebody put
+ * under the key; the key goes with the last of them.
+ */
 const beat = `${isHere}
+if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
   if not isHere(string.match(entries[i + 1], '^%d+')) then redis.call('HDEL', KEYS[1], entries[i]) end
@@ -66,6 +70,7 @@ export async function removeEvaluator(redis: Redis, prefix: string, evaluatorId:
 
 const live = `${isHere}
 local found = {}
+if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then return found end
 local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
   local expiry, entry = string.match(entries[i + 1], '^(%d+) (.+)$')
