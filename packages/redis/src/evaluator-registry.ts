@@ -1,3 +1,4 @@
+import { versionNumber } from '@tocsin/contracts/snapshot'
 import { z } from 'zod'
 import { type Redis, rethrowRedis } from './connection.ts'
 
@@ -82,7 +83,7 @@ return found
 `
 
 const entrySchema = z.object({
-  snapshot_version: z.number().int(),
+  snapshot_version: versionNumber,
   since: z.string(),
   refused: z.object({ rules: z.number().int(), rule_ids: z.array(z.string()) }).optional(),
 })
@@ -98,7 +99,7 @@ export async function readEvaluators(redis: Redis, prefix: string): Promise<Runn
     .sort((a, b) => (a.evaluator_id < b.evaluator_id ? -1 : 1))
 }
 
-/** Undefined for one that is not ours to read: of a program of another version, perhaps. */
+/** Undefined for one that is not ours to read: of a program of another version, perhaps, or with a version that nobody drew. */
 function readEntry(text: string): Omit<RunningEvaluator, 'evaluator_id'> | undefined {
   try {
     return entrySchema.parse(JSON.parse(text))

@@ -89,6 +89,8 @@ test('whatever else a field may hold is left out instead of failing the list', a
     d: '',
     e: `${now} {}`,
     f: `${now} {`,
+    g: `${now} {"snapshot_version": 9007199254740990, "since": "${since}"}`,
+    h: `${now} {"snapshot_version": 99999999999999999999, "since": "${since}"}`,
   })
   expect(await readEvaluators(redis, prefix)).toEqual([{ evaluator_id: 'a', snapshot_version: 1, since }])
   await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 2, since })
