@@ -1,4 +1,4 @@
-import { type Manifest, manifestSchema, versionMax } from '@tocsin/contracts/snapshot'
+import { type ChunkEntry, type Manifest, manifestSchema, versionMax } from '@tocsin/contracts/snapshot'
 import { AppError, messageOf } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
 import { type Redis, rethrowRedis } from './connection.ts'
@@ -35,8 +35,7 @@ export interface Swap {
 
 /**
  * KEYS: current, then the chunks of the manifest that must be looked for, then those of the base that it does not have.
- * A current that cannot be read counts as none: `1e999`, `nan` or a number above `versionMax` would refuse every number that
- * follows.
+ * A current that cannot be read counts as none: `1e999`, `nan` or a number above `versionMax` would refuse all that follow.
  */
 const swap = `
 local version, token, base = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -127,10 +126,7 @@ export async function readClockMs(redis: Redis): Promise<number> {
   return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
 }
 
-/**
- * For the leader, which asks every second. Undefined when there is none, as in a Redis that is new or was flushed, or none
- * that the swap would take for one.
- */
+/** For the leader, which asks every second. Undefined when there is none that the swap would take for one. */
 export async function readVersion(redis: Redis, prefix: string): Promise<number | undefined> {
   const version = await readField(redis, prefix, 'version')
   return version !== null && /^\d+$/.test(version) && Number(version) <= versionMax ? Number(version) : undefined
@@ -171,12 +167,52 @@ export async function readChunks(
   const texts = new Map<string, string>()
   for (let from = 0; from < hashes.length; from += chunksPerCall) {
     const some = hashes.slice(from, from + chunksPerCall)
-    const packed = await redis.mgetBuffer(some.map(hash => chunkKey(prefix, hash))).catch(rethrowRedis)
+    const packed = await readPacked(redis, prefix, some)
     const unpacked = await Promise.all(some.map((hash, at) => unpack(hash, packed[at] ?? null)))
     for (const [at, hash] of some.entries()) texts.set(hash, unpacked[at] as string)
   }
   return texts
 }
+
+/**
+ * The snapshot that readers have, with its chunks as they are, each verified. Undefined when there is none, or when it is
+ * not whole.
+ */
+export async function readSnapshot(
+  redis: Redis,
+  prefix: string,
+  stopping: AbortSignal,
+): Promise<{ manifest: Manifest; chunks: PackedChunk[] } | undefined> {
+  try {
+    const manifest = await readManifest(redis, prefix)
+    if (manifest === undefined) return undefined
+    const chunks: PackedChunk[] = []
+    for (let from = 0; from < manifest.chunks.length; from += chunksPerCall) {
+      stopping.throwIfAborted()
+      const entries = manifest.chunks.slice(from, from + chunksPerCall)
+      const packed = await readPacked(
+        redis,
+        prefix,
+        entries.map(entry => entry.hash),
+      )
+      for (const [at, entry] of entries.entries()) chunks.push(await verified(entry, packed[at] ?? null))
+    }
+    return { manifest, chunks }
+  } catch (error) {
+    if (error instanceof AppError && (error.code === 'bad_snapshot' || error.code === 'chunk_gone')) return undefined
+    throw error
+  }
+}
+
+/** The manifest's hash is of the names of chunks alone: what else it says of them is counted anew. */
+async function verified({ hash }: ChunkEntry, packed: Buffer | null): Promise<PackedChunk> {
+  if (hash === '') return { entry: { hash, rules: 0, bytes: 0 }, packed: undefined }
+  const text = await unpack(hash, packed)
+  return { entry: { hash, rules: text.split('\n').length - 1, bytes: packed!.length }, packed: packed! }
+}
+
+const readPacked = (redis: Redis, prefix: string, hashes: readonly string[]): Promise<(Buffer | null)[]> =>
+  redis.mgetBuffer(hashes.map(hash => chunkKey(prefix, hash))).catch(rethrowRedis)
 
 /** async, so that it always rejects: thrown, it would leave the rejections of chunks beside it unheard. */
 async function unpack(hash: string, packed: Buffer | null): Promise<string> {

@@ -15,7 +15,7 @@ const contents = (book: ChunkBook) =>
 
 /** As a book is made at the beginning of a term. */
 async function bookOf(rules: readonly PresentRule[]): Promise<ChunkBook> {
-  const book = new ChunkBook()
+  const book = ChunkBook.empty()
   book.apply(rules)
   await book.settle()
   return book
@@ -39,7 +39,7 @@ test('however changes come, the chunks hold the rules that are left, each in its
     fc.constantFrom(1, 2, 4, 64),
     async (some, count) => {
       const rules = new Map<string, string>()
-      const book = new ChunkBook(count)
+      const book = ChunkBook.empty(count)
       for (const pages of some) {
         for (const page of pages) {
           book.apply(page)

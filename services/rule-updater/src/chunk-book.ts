@@ -24,9 +24,13 @@ export class ChunkBook {
   /** Applied and not in the chunks yet: rules with their JSON, or undefined for those that are no more. */
   readonly #pending = new Map<string, string | undefined>()
 
-  /** Without any rule. The number of chunks stays while it is good enough, because another one moves every rule. */
-  constructor(chunkCount = chunkCountFor(0)) {
-    this.#chunks = emptyChunks(chunkCount)
+  /** The number of chunks stays while it is good enough, because another one moves every rule. */
+  constructor(chunks: readonly PackedChunk[]) {
+    this.#chunks = chunks
+  }
+
+  static empty(chunkCount = chunkCountFor(0)): ChunkBook {
+    return new ChunkBook(emptyChunks(chunkCount))
   }
 
   /** As the last `settle` left them; never changed, only replaced. */

@@ -155,6 +155,16 @@ function addWaiting(waiting: Waiting, rule_id: string, version: number, changed_
   if (waiting.oldest_at === undefined || changed_at < waiting.oldest_at) waiting.oldest_at = changed_at
 }
 
+/** Whether every change that was ever told to be in a snapshot can be in this one, and Postgres knows that it was drawn. */
+export async function holdsAllStamped(database: Queryable, version: number): Promise<boolean> {
+  const { rows } = await database.query<{ holds: boolean }>(
+    `SELECT version >= $1 AND NOT EXISTS (SELECT FROM rule_versions WHERE snapshot_version > $1) AS holds
+       FROM snapshot_lease`,
+    [version],
+  )
+  return rows[0]?.holds === true
+}
+
 /** Some 0.3 s, of the 8 that a statement may take. */
 const stampsPerStatement = 5_000
 

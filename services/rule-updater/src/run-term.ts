@@ -36,6 +36,7 @@ export class TermLoop {
   readonly #bell = new Bell()
   #failure: string | undefined = 'no snapshot was published yet'
   #checkAt = 0
+  /** At once: what a term begins with was not read rule by rule, nor its chunks written. */
   #reconcileAt = 0
   /** The request that waits, and the one that was taken last, by their numbers. */
   #rebuildWanted: number | undefined
@@ -99,10 +100,8 @@ export class TermLoop {
     if (this.#bug !== undefined) throw this.#bug
     // Reading many rules again and again is for nothing while there is nowhere to put them.
     if (this.#failure !== undefined) await pingRedis(this.#places.redis).catch(rethrowRedis)
-    if (term.published === undefined) {
-      this.#reconcileAt = performance.now() + this.#timings.reconcileEveryMs
-      await term.begin(stopping)
-    } else if (await term.turn(stopping)) await pause(this.#timings.restMs, stopping)
+    if (term.published === undefined) await term.begin(stopping)
+    else if (await term.turn(stopping)) await pause(this.#timings.restMs, stopping)
     if (performance.now() >= this.#checkAt) {
       await term.check(stopping)
       this.#checkAt = performance.now() + this.#timings.checkEveryMs

@@ -1,4 +1,5 @@
 import type { Manifest } from '@tocsin/contracts/snapshot'
+import { readSnapshot } from '@tocsin/redis/snapshot-store'
 import { expireStrayChunks } from '@tocsin/redis/snapshot-strays'
 import { ChunkBook } from './chunk-book.ts'
 import { Comparison } from './comparison.ts'
@@ -7,7 +8,7 @@ import * as meters from './meters.ts'
 import type { Places } from './places.ts'
 import { Publisher, type PublishOptions } from './publisher.ts'
 import { repairDamaged, restoreMissing } from './repair-chunks.ts'
-import { type Read, readChanges, readEverything, stampRows, type Waiting } from './rules-table.ts'
+import { holdsAllStamped, type Read, readChanges, readEverything, stampRows, type Waiting } from './rules-table.ts'
 
 /**
  * What one leader does between taking the lease and losing it. `begin`, `turn` and `check` never run at the same time;
@@ -42,15 +43,32 @@ export class Term {
   }
 
   /**
-   * Reads everything, and publishes it under this term's token also when it is what Redis has: from then on Redis
-   * refuses the leader before.
+   * Publishes what Postgres has under this term's token also when it is what Redis has: from then on Redis refuses the
+   * leader before.
    */
   async begin(stopping: AbortSignal): Promise<void> {
-    await this.#timed(() => this.#readAndPublishAll(stopping))
+    await this.#timed(async () => (await this.#takeOverAndPublish(stopping)) ?? this.#readAndPublishAll(stopping))
+  }
+
+  /**
+   * What readers have, with what was changed since: no later than the lease where reading 100,000 rules takes seconds.
+   * Undefined when that is not all that Postgres has. The leader before may publish and stamp until we have published, so
+   * the stamps are looked at when what waits has been read: a row is in one of the two, or its stamp tells.
+   */
+  async #takeOverAndPublish(stopping: AbortSignal): Promise<Manifest | undefined> {
+    const { database, redis, prefix } = this.#places
+    const snapshot = await readSnapshot(redis, prefix, stopping)
+    if (snapshot === undefined) return undefined
+    const book = new ChunkBook(snapshot.chunks)
+    const { waiting, unreadable } = await readChanges(database, [], page => book.apply(page))
+    if (!(await holdsAllStamped(database, snapshot.manifest.version))) return undefined
+    this.#tellUnreadable(unreadable)
+    this.#book = book
+    return this.#publishAndStamp(waiting, {})
   }
 
   async #readAndPublishAll(stopping: AbortSignal): Promise<Manifest> {
-    const book = new ChunkBook(this.#book?.chunks.length)
+    const book = ChunkBook.empty(this.#book?.chunks.length)
     const { waiting, unreadable } = await readEverything(this.#places.database, page => {
       stopping.throwIfAborted()
       book.apply(page)

@@ -10,7 +10,7 @@ test('rows that no snapshot can hold are told and counted, also when nobody told
 }) => {
   const { database } = places
   await insertRules(database, numbered(300))
-  const book = new ChunkBook()
+  const book = ChunkBook.empty()
   await readEverything(database, page => book.apply(page))
   await book.settle()
   const compared = async () => {

@@ -36,11 +36,31 @@ function lead(places: Places, own: Partial<LeadershipOptions> = {}) {
   return { leadership, ended, end, wake: () => wake() }
 }
 
+/** It is made when a term begins, and is followed by a look of its own. */
+async function firstComparison({ database }: Places): Promise<void> {
+  await eventually(async () => {
+    const { rowCount } = await database.query('SELECT FROM snapshot_lease WHERE last_reconcile IS NOT NULL')
+    expect(rowCount).toBe(1)
+  })
+  await sleep(500)
+}
+
 const upToDate = ({ database, redis, prefix }: Places) => settled(database, redis, prefix)
+
+test('who takes a snapshot over compares it with Postgres at once', async ({ places }) => {
+  await insertRules(places.database, numbered(20))
+  const first = lead(places)
+  await upToDate(places)
+  await first.end()
+  await places.database.query(`UPDATE rules SET version = 9 WHERE rule_id = 'rul_00004'`)
+  lead(places)
+  await upToDate(places)
+})
 
 test('an event wakes it; without one it looks by itself', async ({ places }) => {
   const woken = lead(places)
   await upToDate(places)
+  await firstComparison(places)
   await insertRules(places.database, numbered(3))
   await sleep(600)
   expect(await waitingRows(places.database)).toBe(3)
