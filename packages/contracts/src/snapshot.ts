@@ -15,13 +15,21 @@ const count = z.number().int().nonnegative()
 export const chunkEntrySchema = z.object({ hash: z.string(), rules: count, bytes: count })
 
 /**
+ * No version and no token gets that far. What is above was written by somebody else, and counts as none: to go on above it
+ * would soon leave the numbers that are exact.
+ */
+export const versionMax = 2 ** 52
+
+export const versionNumber = z.number().int().max(versionMax)
+
+/**
  * All rules at one version: which chunks they are in. A chunk without rules is an entry with an empty hash, and has no
  * key. `hash` is of the hashes of the chunks: equal ones mean equal rules.
  */
 export const manifestSchema = z.object({
-  version: z.number().int(),
+  version: versionNumber,
   /** The fencing token of the leader that built it. */
-  token: z.number().int(),
+  token: versionNumber,
   hash: z.string(),
   rules: count,
   built_at: timestamp,

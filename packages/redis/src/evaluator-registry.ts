@@ -1,3 +1,4 @@
+import { versionNumber } from '@tocsin/contracts/snapshot'
 import { z } from 'zod'
 import { type Redis, rethrowRedis } from './connection.ts'
 
@@ -39,8 +40,12 @@ local function isHere(expiry)
 end
 `
 
-/** The field's value is `<expiry> <the rest as JSON>`. Sweeps who is gone while it is here; the key goes with the last of them. */
+/**
+ * The field's value is `<expiry> <the rest as JSON>`. Sweeps who is gone while it is here, and whatever else somebody put
+ * under the key; the key goes with the last of them.
+ */
 const beat = `${isHere}
+if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
   if not isHere(string.match(entries[i + 1], '^%d+')) then redis.call('HDEL', KEYS[1], entries[i]) end
@@ -66,6 +71,7 @@ export async function removeEvaluator(redis: Redis, prefix: string, evaluatorId:
 
 const live = `${isHere}
 local found = {}
+if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then return found end
 local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
   local expiry, entry = string.match(entries[i + 1], '^(%d+) (.+)$')
@@ -77,7 +83,7 @@ return found
 `
 
 const entrySchema = z.object({
-  snapshot_version: z.number().int(),
+  snapshot_version: versionNumber,
   since: z.string(),
   refused: z.object({ rules: z.number().int(), rule_ids: z.array(z.string()) }).optional(),
 })
@@ -93,7 +99,7 @@ export async function readEvaluators(redis: Redis, prefix: string): Promise<Runn
     .sort((a, b) => (a.evaluator_id < b.evaluator_id ? -1 : 1))
 }
 
-/** Undefined for one that is not ours to read: of a program of another version, perhaps. */
+/** Undefined for one that is not ours to read: of a program of another version, perhaps, or with a version that nobody drew. */
 function readEntry(text: string): Omit<RunningEvaluator, 'evaluator_id'> | undefined {
   try {
     return entrySchema.parse(JSON.parse(text))

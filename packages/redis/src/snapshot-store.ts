@@ -1,4 +1,4 @@
-import { type ChunkEntry, type Manifest, manifestSchema } from '@tocsin/contracts/snapshot'
+import { type ChunkEntry, type Manifest, manifestSchema, versionMax } from '@tocsin/contracts/snapshot'
 import { AppError, messageOf } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
 import { type Redis, rethrowRedis } from './connection.ts'
@@ -35,7 +35,7 @@ export interface Swap {
 
 /**
  * KEYS: current, then the chunks of the manifest that must be looked for, then those of the base that it does not have.
- * A current that cannot be read counts as none: `1e999` or `nan` would refuse every number that follows.
+ * A current that cannot be read counts as none: `1e999`, `nan` or a number above `versionMax` would refuse all that follow.
  */
 const swap = `
 local version, token, base = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -44,7 +44,8 @@ local kind = redis.call('TYPE', KEYS[1]).ok
 if kind ~= 'hash' then redis.call('DEL', KEYS[1]) end
 local function number(field)
   local text = redis.call('HGET', KEYS[1], field)
-  return text and tonumber(string.match(text, '^%d+$'))
+  local found = text and tonumber(string.match(text, '^%d+$'))
+  return found and found <= ${versionMax} and found
 end
 local heldVersion, heldToken = number('version'), number('token')
 if heldVersion and heldToken then
@@ -125,10 +126,10 @@ export async function readClockMs(redis: Redis): Promise<number> {
   return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
 }
 
-/** For the leader, which asks every second. Undefined when there is none, as in a Redis that is new or was flushed. */
+/** For the leader, which asks every second. Undefined when there is none that the swap would take for one. */
 export async function readVersion(redis: Redis, prefix: string): Promise<number | undefined> {
   const version = await readField(redis, prefix, 'version')
-  return version === null ? undefined : Number(version)
+  return version !== null && /^\d+$/.test(version) && Number(version) <= versionMax ? Number(version) : undefined
 }
 
 /** What readers are pointed to, whole and checked, or an error. */

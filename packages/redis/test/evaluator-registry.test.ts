@@ -89,10 +89,24 @@ test('whatever else a field may hold is left out instead of failing the list', a
     d: '',
     e: `${now} {}`,
     f: `${now} {`,
+    g: `${now} {"snapshot_version": 9007199254740990, "since": "${since}"}`,
+    h: `${now} {"snapshot_version": 99999999999999999999, "since": "${since}"}`,
   })
   expect(await readEvaluators(redis, prefix)).toEqual([{ evaluator_id: 'a', snapshot_version: 1, since }])
   await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 2, since })
   expect(await readEvaluators(redis, prefix)).toEqual([{ evaluator_id: 'a', snapshot_version: 2, since }])
+})
+
+test('another type under the key is nobody, and the next heartbeat replaces it', async ({ redis, prefix }) => {
+  const registry = `${prefix}evaluators`
+  for (const damage of [() => redis.set(registry, 'x'), () => redis.rpush(registry, 'x')]) {
+    await redis.del(registry)
+    await damage()
+    expect(await readEvaluators(redis, prefix)).toEqual([])
+    await heartbeat(redis, prefix, { evaluator_id: 'a', snapshot_version: 1, since })
+    expect(await readEvaluators(redis, prefix)).toEqual([{ evaluator_id: 'a', snapshot_version: 1, since }])
+    expect(await redis.pttl(registry)).toBeGreaterThan(0)
+  }
 })
 
 test('Redis that cannot be reached is a failure that a retry may help', async ({ connect, prefix }) => {

@@ -177,6 +177,10 @@ describe('what a swap replaces is what it knows', () => {
       () => redis.hset(key, { version: 'x', token: '1' }),
       () => redis.hset(key, { version: '1e999', token: '1' }),
       () => redis.hset(key, { version: 'nan', token: '1' }),
+      () => redis.hset(key, { version: '9007199254740990', token: '1' }),
+      () => redis.hset(key, { version: '99999999999999999999', token: '1' }),
+      () => redis.hset(key, { version: '1', token: '9007199254740990' }),
+      () => redis.hset(key, { version: '1', token: '99999999999999999999' }),
       () => redis.hset(key, { version: '8' }),
       () => redis.hset(key, { token: '8' }),
     ]
@@ -190,6 +194,17 @@ describe('what a swap replaces is what it knows', () => {
       expect(await readManifest(redis, prefix)).toEqual(manifest)
     }
   })
+})
+
+test('a version that no leader can have drawn is none', async ({ redis, prefix }) => {
+  const { manifest } = await snapshotOf([])
+  for (const version of ['9007199254740990', '99999999999999999999', '1e3', '-1', '']) {
+    await redis.hset(`${prefix}snapshot:current`, 'version', version)
+    expect(await readVersion(redis, prefix)).toBeUndefined()
+  }
+  const text = JSON.stringify({ ...manifest, version: 9_007_199_254_740_990 })
+  await redis.hset(`${prefix}snapshot:current`, { version: 1, token: 1, manifest: text })
+  await expect(readManifest(redis, prefix)).rejects.toMatchObject({ code: 'bad_snapshot' })
 })
 
 describe('being told', () => {

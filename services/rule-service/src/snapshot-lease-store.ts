@@ -1,7 +1,7 @@
 import type { SnapshotResource } from '@tocsin/contracts/http'
 import type { Queryable } from '@tocsin/postgres/database'
 
-/** Written by rule-updater, but for `rebuilds_wanted`. */
+/** Written by rule-updater, but for `rebuilds_wanted`. Where somebody deleted the row, nobody leads until it asks for it. */
 export interface LeaseRow {
   /** Null together: nobody leads now. */
   leader_id: string | null
@@ -18,10 +18,12 @@ export interface LeaseRow {
 export async function readLease(db: Queryable): Promise<LeaseRow> {
   const { rows } = await db.query<LeaseRow>(
     `SELECT held.leader_id, held.leader_since, held.lease_until,
-       lease.last_reconcile, lease.rebuilds_wanted, lease.rebuilds_done,
+       lease.last_reconcile, coalesce(lease.rebuilds_wanted, 0) AS rebuilds_wanted,
+       coalesce(lease.rebuilds_done, 0) AS rebuilds_done,
        (SELECT count(*) FROM rule_versions WHERE snapshot_version IS NULL) AS waiting_changes,
        clock_timestamp() AS now
-     FROM snapshot_lease AS lease
+     FROM (VALUES (true)) AS always (one)
+     LEFT JOIN snapshot_lease AS lease ON lease.one = always.one
      LEFT JOIN snapshot_lease AS held ON held.one = lease.one AND held.lease_until > clock_timestamp()`,
   )
   return rows[0]!
@@ -40,10 +42,15 @@ export async function readNewerSince(db: Queryable, versions: readonly number[])
   return new Map(rows.map(row => [row.version, row.snapshot_at]))
 }
 
-/** Gives how many were asked for so far. The leader sees it when it renews its lease, and has done it when it did as many. */
+/**
+ * Gives how many were asked for so far. The leader sees it when it renews its lease, and has done it when it did as many.
+ * Above both numbers: where somebody set back what was wanted, this one would count as done already.
+ */
 export async function askForRebuild(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ wanted: number }>(
-    'UPDATE snapshot_lease SET rebuilds_wanted = rebuilds_wanted + 1 RETURNING rebuilds_wanted AS wanted',
+    `INSERT INTO snapshot_lease AS lease (rebuilds_wanted) VALUES (1)
+     ON CONFLICT (one) DO UPDATE SET rebuilds_wanted = greatest(lease.rebuilds_wanted, lease.rebuilds_done) + 1
+  RETURNING rebuilds_wanted AS wanted`,
   )
   return rows[0]!.wanted
 }

@@ -208,3 +208,21 @@ it('each rebuild that is asked for counts, and needs no body', async () => {
   ])
   expect((await call('GET', path)).body.rebuilds).toEqual({ wanted: 3, done: 0 })
 })
+
+it('a rebuild that is asked for is never done already, whatever the numbers in the row are', async () => {
+  await running.database.query('UPDATE snapshot_lease SET rebuilds_wanted = 0, rebuilds_done = 5')
+  expect((await call('POST', `${path}/rebuild`)).body.wanted).toBe(6)
+  expect((await call('GET', path)).body.rebuilds).toEqual({ wanted: 6, done: 5 })
+})
+
+it('a row of the lease that somebody deleted: nobody leads, and a rebuild can be asked for', async () => {
+  await running.database.query('DELETE FROM snapshot_lease')
+  const { status, body } = await call('GET', path)
+  expect([status, body.leader, body.last_reconcile, body.rebuilds]).toEqual([200, null, null, { wanted: 0, done: 0 }])
+  const asked = await Promise.all([1, 2].map(() => call('POST', `${path}/rebuild`)))
+  expect(asked.map(answer => [answer.status, answer.body.wanted]).sort()).toEqual([
+    [202, 1],
+    [202, 2],
+  ])
+  expect((await call('GET', path)).body.rebuilds).toEqual({ wanted: 2, done: 0 })
+})

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { type ChunkBook, rulesIn } from './chunk-book.ts'
+import * as meters from './meters.ts'
 import type { Places } from './places.ts'
 import { hashOf, readHashes } from './rules-table.ts'
 
@@ -17,6 +18,7 @@ export class Comparison {
   /** Told of every rule that the book takes in, from before the read begins. */
   readonly #changed = new Set<string>()
   readonly #different: string[] = []
+  readonly #unreadable: string[] = []
   #rules = 0
 
   constructor(places: Places, book: ChunkBook) {
@@ -35,11 +37,15 @@ export class Comparison {
     }
     const hashes = new Map<string, string>()
     const waiting = await readHashes(this.#places.database, async page => {
-      for (const { rule_id, hash } of page) if (hash !== null) hashes.set(rule_id, hash)
+      for (const { rule_id, hash } of page) {
+        if (hash === null) this.#unreadable.push(rule_id)
+        else hashes.set(rule_id, hash)
+      }
       await rest()
     })
     this.changed(waiting.rule_ids)
     this.#rules = hashes.size
+    meters.unreadableGauge.set(this.#unreadable.length)
     for (const [at, chunk] of this.#book.chunks.entries()) {
       for (const { rule_id, json } of await rulesIn(chunk)) {
         if (hashes.get(rule_id) !== hashOf(json)) this.#different.push(rule_id)
@@ -50,9 +56,14 @@ export class Comparison {
     for (const rule_id of hashes.keys()) this.#different.push(rule_id)
   }
 
-  /** Enabled rules in Postgres. */
+  /** Enabled rules in Postgres, but for those that are unreadable. */
   get rules(): number {
     return this.#rules
+  }
+
+  /** Enabled rules that have no line in a snapshot. Inserted past rule-service they are no drift: the book has none of them. */
+  get unreadable(): readonly string[] {
+    return this.#unreadable
   }
 
   /** Rules that are other in the book than in Postgres, and that nobody told of. */

@@ -25,10 +25,13 @@ export class LeaseLost extends Error {
  * Undefined while somebody leads. The time is Postgres's alone, so that clocks that differ cannot make two leaders; and
  * two that ask at once meet in the row: the second sees the first's `lease_until`. One that ends later than any lease can
  * was written before that clock was set back, as by a failover to a machine that is 60 s behind: nobody waits that out.
+ * A row that somebody deleted is made again, for the next one that asks: its versions go on above those that Redis has seen.
  */
 export async function acquireLease(database: Queryable, leaderId: string): Promise<Lease | undefined> {
   const { rows } = await database.query<Lease>(
-    `UPDATE snapshot_lease
+    `WITH made AS (INSERT INTO snapshot_lease (one) SELECT true WHERE NOT EXISTS (SELECT FROM snapshot_lease)
+                   ON CONFLICT DO NOTHING)
+     UPDATE snapshot_lease
         SET leader_id = $1, token = token + 1, leader_since = clock_timestamp(),
             lease_until = clock_timestamp() + $2 * interval '1 millisecond'
       WHERE lease_until NOT BETWEEN clock_timestamp() AND clock_timestamp() + $2 * interval '1 millisecond'

@@ -35,6 +35,10 @@ export const driftTotal = counter(
   'tocsin_snapshot_drift_total',
   'Rules that a comparison with Postgres found changed, and no row of rule_versions told of',
 )
+export const unreadableGauge = gauge(
+  'tocsin_snapshot_unreadable_rules',
+  'Enabled rules that are left out because their rows are not valid, as the last comparison with Postgres found them',
+)
 export const chunksRepairedTotal = counter(
   'tocsin_snapshot_chunks_repaired_total',
   'Chunks of the current snapshot that Redis had lost or damaged',

@@ -98,3 +98,14 @@ test('a rebuild is wanted until it is done', async ({ database }) => {
   await finishRebuild(database, lease, 3)
   expect(await renewLease(database, lease)).toMatchObject({ rebuild_wanted: null })
 })
+
+test('a row that somebody deleted is made again by asking, and of many that ask one leads', async ({ database }) => {
+  const lost = (await acquireLease(database, 'lost'))!
+  await database.query('DELETE FROM snapshot_lease')
+  await expect(renewLease(database, lost)).rejects.toThrow(LeaseLost)
+  const askAll = () => Promise.all(Array.from({ length: 8 }, (_, index) => acquireLease(database, `leader-${index}`)))
+  const asked = [...(await askAll()), ...(await askAll())]
+  expect(asked.filter(lease => lease !== undefined)).toMatchObject([{ token: 1 }])
+  const { rows } = await database.query('SELECT version FROM snapshot_lease')
+  expect(rows).toEqual([{ version: 0 }])
+})

@@ -116,6 +116,20 @@ describe('Redis and Postgres may lose what they like', () => {
     expect(next.published).toMatchObject({ version: 902, token: 42 })
   })
 
+  test('where the row of the lease was deleted, the next leader goes on above what readers have seen', async ({
+    places,
+  }) => {
+    const { database } = places
+    await insertRules(database, ['rul_1'])
+    const first = await begunTerm(places)
+    await editRules(database, ['rul_1'])
+    await first.turn(never)
+    await database.query('DELETE FROM snapshot_lease')
+    const next = await begunTerm(places)
+    expect(next.published!.version).toBeGreaterThan(first.published!.version)
+    expect(await rulesIn(places)).toEqual(['rul_1@2'])
+  })
+
   test('when both were lost, it goes on above what evaluators still match with', async ({ places }) => {
     const since = new Date().toISOString()
     await heartbeat(places.redis, places.prefix, { evaluator_id: 'old', snapshot_version: 70, since })
