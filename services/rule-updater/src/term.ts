@@ -155,6 +155,7 @@ export class Term {
     this.#comparison = comparison
     try {
       await comparison.run(stopping, { hurried: rebuild !== undefined })
+      this.#tellUnreadable(comparison.unreadable)
       const drift = comparison.drift()
       for (const rule_id of drift) this.#drift.add(rule_id)
       this.#rebuild = rebuild ?? this.#rebuild
