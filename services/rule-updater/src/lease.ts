@@ -2,7 +2,7 @@ import type { Queryable } from '@tocsin/postgres/database'
 
 /**
  * Three renewals may fail or be late. A standby takes over at most this and the time between two of its asks after a
- * death, some 2.8 s, and has published 100,000 rules 2 s later, if its machine has a core to spare.
+ * death, some 2.8 s, and publishes soon after that: what readers have is taken over, and not read again.
  */
 export const leaseTtlMs = 2_500
 
