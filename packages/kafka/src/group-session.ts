@@ -51,7 +51,8 @@ interface Held {
  *
  * Rebalance: heartbeats tell. From then on no new batch is begun, and those in hand have their `handover` fired; what
  * they finish they can still commit, because the group waits for us to rejoin, and we rejoin when nothing is in hand.
- * A new generation (or an expired session) makes the commits of older batches void.
+ * A new generation (or an expired session) makes the commits of older batches void. A heartbeat that is answered before
+ * that ends it.
  *
  * Put out: the broker refuses a commit or a heartbeat. From then on no new batch is begun here either, until kafkajs
  * has joined again. It fetches nothing while it joins, so one that still fetches after `rejoinMs` has forgotten that it
@@ -138,7 +139,7 @@ export class GroupSession {
   #listen(consumer: Consumer): void {
     const { CRASH, FETCH_START, GROUP_JOIN, HEARTBEAT, REBALANCING } = consumer.events
     consumer.on(CRASH, ({ payload }) => this.#ended.reject(payload.error))
-    consumer.on(HEARTBEAT, () => this.#alive())
+    consumer.on(HEARTBEAT, () => this.#heartbeatAnswered())
     consumer.on(GROUP_JOIN, ({ payload }) => this.#joined(payload.memberAssignment))
     consumer.on(FETCH_START, () => this.#fetching())
     // kafkajs emits this synchronously right before it rejoins, so what is thrown here keeps it from rejoining yet.
@@ -171,6 +172,16 @@ export class GroupSession {
     )
     this.#log.info({ partitions: partitions.map(keyOf) }, 'partitions assigned')
     this.#handler.assigned?.(partitions)
+  }
+
+  /**
+   * Taken for a member of this generation: what looked like a rebalance is none, and nothing will make us join. Seen
+   * after kill -9 of a broker, which loads the group, gives it up and loads it again within a second: kafkajs takes
+   * "not the coordinator" for a rebalance too.
+   */
+  #heartbeatAnswered(): void {
+    this.#alive()
+    if (this.#expelledAt === undefined) this.#draining = this.#closing
   }
 
   #alive(): void {

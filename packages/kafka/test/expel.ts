@@ -5,6 +5,7 @@ const Broker = load('kafkajs/src/broker')
 const { createErrorFromCode } = load('kafkajs/src/protocol/error')
 
 const groupLoadInProgress = 14
+const notCoordinator = 16
 
 interface Membership {
   groupId: string
@@ -51,4 +52,17 @@ export function expeller(groupId: string): Expeller {
       Broker.prototype.joinGroup = joinGroup
     },
   }
+}
+
+/** Answers one heartbeat as a broker does that has just given the group up, and has it again a moment later. */
+export function answerNotCoordinatorOnce(groupId: string): Promise<void> {
+  const { heartbeat } = Broker.prototype
+  const { promise, resolve } = Promise.withResolvers<void>()
+  Broker.prototype.heartbeat = async function (request: Membership) {
+    if (request.groupId !== groupId) return heartbeat.call(this, request)
+    Broker.prototype.heartbeat = heartbeat
+    resolve()
+    throw createErrorFromCode(notCoordinator)
+  }
+  return promise
 }

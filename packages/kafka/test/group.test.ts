@@ -10,7 +10,7 @@ import { createKafkaSource, type KafkaSourceOptions } from '../src/kafkajs-sourc
 import type { Batch, TopicPartition } from '../src/source.ts'
 import { admin, committedOf, eventually, makeTopic, sizeOf, test } from './broker.ts'
 import { cutter } from './cut.ts'
-import { expeller } from './expel.ts'
+import { answerNotCoordinatorOnce, expeller } from './expel.ts'
 
 /** The shortest that brokers allow, so that the tests need not wait longer. */
 const sessionTimeoutMs = 6_000
@@ -161,6 +161,30 @@ describe('a consumer group', () => {
       expect(Math.max(...handled.values())).toBeLessThanOrEqual(3)
       expect(await committedOf(client, client.group('g'), topic)).toEqual(new Map([[0, 3]]))
     })
+    await only.stop()
+  })
+
+  test('goes on when what looked like a rebalance was none, while batches were in hand', async ({
+    client,
+    producer,
+  }) => {
+    const topic = await makeTopic(client, 'moved', 1)
+    const seen: string[] = []
+    const inHand = Promise.withResolvers<Batch>()
+    const { promise: mayEnd, resolve: end } = Promise.withResolvers<void>()
+    const only = member(client, topic, async batch => {
+      seen.push(...batch.records.map(record => String(record.value)))
+      inHand.resolve(batch)
+      await mayEnd
+      await batch.commit(batch.records.at(-1)!.offset + 1)
+    })
+    await producer.send([{ topic, key: null, value: 'in hand' }])
+    const { handover } = await inHand.promise
+    await answerNotCoordinatorOnce(client.group('g'))
+    await eventually(() => expect(handover.aborted).toBe(true))
+    end()
+    await producer.send([{ topic, key: null, value: 'after it' }])
+    await eventually(() => expect(seen).toEqual(['in hand', 'after it']))
     await only.stop()
   })
 
