@@ -30,12 +30,14 @@ export class Readiness {
   }
 
   async check(): Promise<{ ready: boolean; checks: Record<string, CheckResult> }> {
+    // Before the probes: one that is added while these run is not among them, and a start adds its last ones at its end.
+    const starting = this.#starting
     const results = await Promise.all(
       Array.from(this.#probes, async ([name, probe]) => [name, await run(probe)] as const),
     )
     const checks: Record<string, CheckResult> = Object.fromEntries(results)
     if (this.#stopping) checks.process = { ok: false, error: 'stopping' }
-    else if (this.#starting) checks.process = { ok: false, error: 'starting' }
+    else if (starting) checks.process = { ok: false, error: 'starting' }
     return { ready: Object.values(checks).every(check => check.ok), checks }
   }
 }

@@ -50,6 +50,7 @@ export async function start(service: Service, config: Config): Promise<void> {
     groupId: kafka.group('evaluator'),
     topics: [kafka.topic(topics.alertsNew)],
   })
+  service.ready('kafka', () => source.check())
   const stage = matchAlerts({ cache, producer, topic: kafka.topic(topics.alertsMatched) })
   const reject = createDeadLetters(producer, {
     topic: kafka.topic(topics.deadLetters),
@@ -59,7 +60,6 @@ export async function start(service: Service, config: Config): Promise<void> {
   service.run('alerts', async stopping => {
     // Without rules every alert would be committed as "matches nothing".
     await cache.untilLoaded(stopping)
-    service.ready('kafka', () => source.check())
     await consume(source, stage, { log, stopping, reject })
   })
 }

@@ -154,7 +154,12 @@ describe('rules come and go', () => {
     await publishAlerts(alert('early'))
     const evaluator = startEvaluator()
     await evaluator.started
-    await eventually(async () => expect(await evaluator.unready()).toEqual({ snapshot: 'there is no snapshot yet' }))
+    await eventually(async () =>
+      expect(await evaluator.unready()).toEqual({
+        snapshot: 'there is no snapshot yet',
+        kafka: expect.stringContaining('not started'),
+      }),
+    )
     await publishRules(1, [anyRule('rul_1')])
     expect((await matchOf(matched, 'early')).snapshot_version).toBe(1)
     await evaluator.untilReady()
