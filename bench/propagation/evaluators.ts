@@ -18,7 +18,7 @@ export async function startEvaluator({ urls }: StackClient): Promise<Evaluator> 
   })
   const startedAt = performance.now()
   await evaluator.start()
-  while (!(await hasRules(evaluator.url))) await sleep(10)
+  while (!(await hasRules(evaluator.url))) await sleep(25)
   const coldStartS = (performance.now() - startedAt) / 1_000
   await evaluator.untilReady()
   return {

@@ -14,6 +14,8 @@ export interface Scene {
 }
 
 const patienceMs = 20_000
+/** An answer costs rule-service, Postgres and Redis some ms: to ask without a pause would be a good part of the load. */
+const pollMs = 50
 const betweenProbesMs = 200
 
 /**
@@ -57,6 +59,6 @@ export async function untilCurrent(stack: StackClient): Promise<SnapshotResource
     const isBehind = snapshot.evaluators.length === 0 || snapshot.evaluators.some(one => one.lag.versions !== 0)
     if (snapshot.version !== null && snapshot.waiting_changes === 0 && !isBehind) return snapshot
     if (Date.now() > deadline) throw new Error(`the snapshot is not everywhere: ${JSON.stringify(snapshot)}`)
-    await sleep(10)
+    await sleep(pollMs)
   }
 }
