@@ -38,6 +38,25 @@ export const manifestSchema = z.object({
   chunks: z.array(chunkEntrySchema).min(1),
 })
 
+/**
+ * What makes the base the snapshot of this version, where that is little: who has the base has nothing to read. A rule
+ * without `json` is gone.
+ */
+export const snapshotNewsSchema = z.object({
+  version: versionNumber,
+  hash: z.string(),
+  oldest_change_at: timestamp.nullable(),
+  base: z.object({ version: versionNumber, hash: z.string() }),
+  chunks: z.array(
+    z.object({
+      at: count,
+      hash: z.string(),
+      rules: z.array(z.object({ rule_id: z.string(), json: z.string().optional() })),
+    }),
+  ),
+})
+
+export type SnapshotNews = z.infer<typeof snapshotNewsSchema>
 export type SnapshotRule = z.infer<typeof snapshotRuleSchema>
 export type ChunkEntry = z.infer<typeof chunkEntrySchema>
 export type Manifest = z.infer<typeof manifestSchema>

@@ -37,7 +37,7 @@ const pieceBytes = 256 * 1024
 
 /** Of JSON without line ends, as `JSON.stringify` and Postgres write it. */
 export function lineOf(ruleId: string, json: string): string {
-  return `${ruleId} ${shortHash(json)} ${json}`
+  return `${ruleId} ${digestOf(json)} ${json}`
 }
 
 export function* linesOf(text: string): Generator<RuleLine> {
@@ -107,11 +107,11 @@ export async function unpackChunk(chunkHash: string, packed: Buffer): Promise<st
 /** 128 bits of SHA-256: what is compared is accidents, not attacks, and the manifest has one for each chunk. */
 export const hashOfChunk = (text: string | Buffer): string => hash('sha256', text, 'base64url').slice(0, 22)
 
-export const hashOfChunks = (chunks: readonly ChunkEntry[]): string =>
+export const hashOfChunks = (chunks: readonly Pick<ChunkEntry, 'hash'>[]): string =>
   hash('sha256', chunks.map(chunk => chunk.hash).join(), 'hex')
 
 /** Only neighbours in time are told apart by it: the same rule before and after. */
-const shortHash = (text: string) => hash('sha1', text, 'base64url').slice(0, digestLength)
+export const digestOf = (json: string): string => hash('sha1', json, 'base64url').slice(0, digestLength)
 
 /** Retryable: the rule-updater compares Redis with Postgres all the time and puts a good one in its place. */
 export function badSnapshot(message: string, cause?: unknown): AppError {

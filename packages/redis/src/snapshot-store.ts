@@ -1,9 +1,15 @@
-import { type ChunkEntry, type Manifest, manifestSchema, versionMax } from '@tocsin/contracts/snapshot'
+import {
+  type ChunkEntry,
+  type Manifest,
+  manifestSchema,
+  type SnapshotNews,
+  versionMax,
+} from '@tocsin/contracts/snapshot'
 import { AppError, messageOf } from '@tocsin/runtime/errors'
-import type { Logger } from '@tocsin/runtime/logger'
 import { type Redis, rethrowRedis } from './connection.ts'
 import { badSnapshot, hashOfChunks, type PackedChunk, unpackChunk } from './snapshot-chunk.ts'
 import { channel, chunkHashes, chunkKey, currentKey } from './snapshot-keys.ts'
+import { messageFor } from './snapshot-news.ts'
 
 /**
  * Readers see whole snapshots only. Chunks lie under keys that are named by what is in them and never change; what
@@ -31,6 +37,8 @@ export interface Swap {
   isConfirmed: boolean
   /** By Redis's clock: later somebody else may lead, so the answer counts no more. */
   confirmedUntilMs?: number
+  /** Told to whoever listens, in the same step. */
+  news?: SnapshotNews | undefined
 }
 
 /**
@@ -64,7 +72,7 @@ end
 for i = 2, added + 1 do redis.call('PERSIST', KEYS[i]) end
 redis.call('HSET', KEYS[1], 'version', ARGV[2], 'token', ARGV[3], 'manifest', ARGV[1])
 for i = added + 2, #KEYS do redis.call('PEXPIRE', KEYS[i], grace) end
-redis.call('PUBLISH', ARGV[8], ARGV[2])
+redis.call('PUBLISH', ARGV[8], ARGV[10])
 return {'published'}
 `
 
@@ -75,7 +83,7 @@ return {'published'}
 export async function swapManifest(
   redis: Redis,
   prefix: string,
-  { manifest, base, isConfirmed, confirmedUntilMs = Number.MAX_SAFE_INTEGER }: Swap,
+  { manifest, base, isConfirmed, confirmedUntilMs = Number.MAX_SAFE_INTEGER, news }: Swap,
 ): Promise<SwapOutcome> {
   const before = chunkHashes(base)
   const after = chunkHashes(manifest)
@@ -84,7 +92,7 @@ export async function swapManifest(
   const keys = [currentKey(prefix), ...added, ...removed]
   const { version, token } = manifest
   const args = [JSON.stringify(manifest), version, token, base?.version ?? -1, added.length, chunkGraceMs]
-  const rest = [isConfirmed ? 'confirmed' : '', channel(prefix), confirmedUntilMs]
+  const rest = [isConfirmed ? 'confirmed' : '', channel(prefix), confirmedUntilMs, messageFor(version, news)]
   const answer = (await redis.eval(swap, keys.length, ...keys, ...args, ...rest).catch(rethrowRedis)) as string[]
   const [outcome, heldVersion, heldToken] = answer
   return { outcome, version: Number(heldVersion), token: Number(heldToken) } as SwapOutcome
@@ -228,23 +236,4 @@ export async function missingChunks(redis: Redis, prefix: string, manifest: Mani
   if ((await redis.exists(...keys).catch(rethrowRedis)) === keys.length) return []
   const present = await Promise.all(keys.map(key => redis.exists(key))).catch(rethrowRedis)
   return hashes.filter((_, at) => present[at] === 0)
-}
-
-/**
- * Calls `wake` whenever a snapshot was published, and whenever the subscription begins: what was published while this
- * connection was away was told to nobody. `redis` must be a connection of its own: it can do nothing else any more.
- */
-export function subscribeToSnapshots(redis: Redis, prefix: string, log: Logger, wake: () => void): void {
-  const subscribe = async () => {
-    try {
-      await redis.subscribe(channel(prefix))
-      wake()
-    } catch (error) {
-      // The connection went away again. The next 'ready' subscribes; readers look by themselves meanwhile.
-      log.debug({ error: messageOf(error) }, 'cannot subscribe to snapshots')
-    }
-  }
-  redis.on('message', wake)
-  redis.on('ready', subscribe)
-  if (redis.status === 'ready') void subscribe()
 }

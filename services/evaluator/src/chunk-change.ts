@@ -1,6 +1,6 @@
 import { problemsOf } from '@tocsin/contracts/errors'
-import { type SnapshotRule, snapshotRuleSchema } from '@tocsin/contracts/snapshot'
-import { digestLength, linesOf, type RuleLine } from '@tocsin/redis/snapshot-chunk'
+import { type SnapshotNews, type SnapshotRule, snapshotRuleSchema } from '@tocsin/contracts/snapshot'
+import { digestLength, digestOf, linesOf, type RuleLine } from '@tocsin/redis/snapshot-chunk'
 
 /**
  * What is kept of a chunk to tell later which of its rules are new: 19 bytes a rule. The ids are the texts that the
@@ -10,9 +10,11 @@ export interface HeldChunk {
   readonly hash: string
   readonly ids: readonly string[]
   readonly digests: string
+  /** From news, and not compared with the chunk itself yet. */
+  readonly isTold: boolean
 }
 
-export const noChunk: HeldChunk = { hash: '', ids: [], digests: '' }
+export const noChunk: HeldChunk = { hash: '', ids: [], digests: '', isTold: false }
 
 /** What makes a held chunk another one. */
 export interface ChunkChange {
@@ -47,7 +49,35 @@ export function changeOf(at: number, held: HeldChunk, hash: string, text: string
     if (known) next++
   }
   while (next < held.ids.length) removed.push(held.ids[next++]!)
-  return { at, chunk: { hash, ids, digests: digests.join('') }, removed, put }
+  return { at, chunk: { hash, ids, digests: digests.join(''), isTold: false }, removed, put }
+}
+
+/** What the held chunk becomes by what is told of some of its rules. */
+export function toldChangeOf(held: HeldChunk, { at, hash, rules }: SnapshotNews['chunks'][number]): ChunkChange {
+  const ids: string[] = []
+  const digests: string[] = []
+  const removed: string[] = []
+  const put: PutLine[] = []
+  let next = 0
+  const keep = (until: number) => {
+    digests.push(held.digests.slice(next * digestLength, until * digestLength))
+    while (next < until) ids.push(held.ids[next++]!)
+  }
+  for (const { rule_id, json } of rules.toSorted((a, b) => (a.rule_id < b.rule_id ? -1 : 1))) {
+    let place = next
+    while (place < held.ids.length && held.ids[place]! < rule_id) place++
+    keep(place)
+    const known = held.ids[next] === rule_id ? held.ids[next++] : undefined
+    if (json !== undefined) {
+      ids.push(known ?? rule_id)
+      digests.push(digestOf(json))
+      put.push({ rule_id: known ?? rule_id, json })
+    } else if (known !== undefined) {
+      removed.push(known)
+    }
+  }
+  keep(held.ids.length)
+  return { at, chunk: { hash, ids, digests: digests.join(''), isTold: true }, removed, put }
 }
 
 /** For what outlives the chunk: a piece that is cut out of a text keeps all of it in memory. */

@@ -128,7 +128,7 @@ describe('the difference between two states of a chunk', () => {
 
   test('may be as large as a chunk can be', () => {
     const ids = Array.from({ length: 200_000 }, (_, index) => `r${index}`)
-    expect(changeOf(0, { hash: 'h', ids, digests: '' }, '', '').removed).toEqual(ids)
+    expect(changeOf(0, { hash: 'h', ids, digests: '', isTold: false }, '', '').removed).toEqual(ids)
   })
 })
 

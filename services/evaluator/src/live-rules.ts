@@ -1,9 +1,18 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Alert } from '@tocsin/contracts/alert'
-import type { SnapshotRule } from '@tocsin/contracts/snapshot'
+import type { SnapshotNews, SnapshotRule } from '@tocsin/contracts/snapshot'
+import { hashOfChunks } from '@tocsin/redis/snapshot-chunk'
 import { createMatcher } from '@tocsin/rules'
 import { messageOf } from '@tocsin/runtime/errors'
-import { type ChunkChange, changeOf, type HeldChunk, noChunk, type PutLine, readRule } from './chunk-change.ts'
+import {
+  type ChunkChange,
+  changeOf,
+  type HeldChunk,
+  noChunk,
+  type PutLine,
+  readRule,
+  toldChangeOf,
+} from './chunk-change.ts'
 
 /**
  * After so long, batches and heartbeats get their turn. It is a time and not a number of rules, because one takes 7 µs and
@@ -104,6 +113,24 @@ export class LiveRules {
   /** What the chunk at this place becomes with this text. Changes nothing yet. */
   changeTo(at: number, hash: string, text: string): ChunkChange {
     return changeOf(at, this.#chunks[at]!, hash, text)
+  }
+
+  /** What the news make of these rules; undefined when they are not about them, or not right. Changes nothing yet. */
+  toldChanges({ base, hash, chunks }: SnapshotNews): ChunkChange[] | undefined {
+    if (base.version !== this.version || base.hash !== this.hash) return undefined
+    if (chunks.some(({ at }) => at >= this.chunkCount)) return undefined
+    const hashes = this.#chunks.map(chunk => chunk.hash)
+    for (const { at, hash } of chunks) hashes[at] = hash
+    if (hashOfChunks(hashes.map(hash => ({ hash }))) !== hash) return undefined
+    // Should they all be of a shape that cannot be used, then `bringTo` is needed, which takes none or those that can.
+    if (chunks.reduce((sum, { rules }) => sum + rules.length, 0) >= this.size) return undefined
+    return chunks.map(told => toldChangeOf(this.#chunks[told.at]!, told))
+  }
+
+  /** Where chunks are that nothing but news says anything of. */
+  told(max: number): ReadonlySet<number> {
+    const places = this.#chunks.entries().filter(([, { isTold }]) => isTold)
+    return new Set(places.take(max).map(([at]) => at))
   }
 
   /** Nobody sees anything of it yet. One rule that this program cannot read is left out, and keeps no other back. */

@@ -32,9 +32,24 @@ export async function differenceTo(
     for (const { rule_id, json } of change.put) text += rule_id.length + json.length
     if (text > textMax) return undefined
     put += change.put.length
-    changes.push({ ...change, put: change.put.map(({ rule_id, json }) => ({ rule_id, json: ownText(json) })) })
+    changes.push(withOwnText(change))
   }
   return put > 0 && put >= manifest.rules ? undefined : changes
+}
+
+function withOwnText(change: ChunkChange): ChunkChange {
+  return { ...change, put: change.put.map(({ rule_id, json }) => ({ rule_id, json: ownText(json) })) }
+}
+
+/** Chunks at these places as Redis has them, of which these rules are held: what differs should be nothing. */
+export async function proofOf(
+  place: SnapshotPlace,
+  rules: LiveRules,
+  manifest: Manifest,
+  places: ReadonlySet<number>,
+): Promise<ChunkChange[]> {
+  const changes = changesTo(place, rules, manifest, (_, at) => places.has(at))
+  return (await Array.fromAsync(changes)).map(withOwnText)
 }
 
 /**
@@ -65,9 +80,10 @@ async function* changesTo(
   { redis, prefix }: SnapshotPlace,
   rules: LiveRules,
   manifest: Manifest,
+  isWanted = (hash: string, at: number) => !rules.holds(at, hash),
 ): AsyncGenerator<ChunkChange> {
-  const others = Array.from(manifest.chunks, ({ hash }, at) => ({ hash, at })).filter(
-    ({ hash, at }) => !rules.holds(at, hash),
+  const others = Array.from(manifest.chunks, ({ hash }, at) => ({ hash, at })).filter(({ hash, at }) =>
+    isWanted(hash, at),
   )
   const read = (from: number) => {
     const some = others.slice(from, from + chunksAtOnce)

@@ -1,4 +1,4 @@
-import type { Manifest } from '@tocsin/contracts/snapshot'
+import type { Manifest, SnapshotNews } from '@tocsin/contracts/snapshot'
 import type { Redis } from '@tocsin/redis/connection'
 import { badSnapshot } from '@tocsin/redis/snapshot-chunk'
 import { readManifest } from '@tocsin/redis/snapshot-store'
@@ -6,8 +6,10 @@ import { pause } from '@tocsin/runtime/backoff'
 import { AppError, isRetryable } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
 import { counter, gauge, histogramSeconds } from '@tocsin/runtime/metrics'
-import { LiveRules } from './live-rules.ts'
-import { bringTo, differenceTo } from './load-rules.ts'
+import type { ChunkChange } from './chunk-change.ts'
+import { LiveRules, type SnapshotName } from './live-rules.ts'
+import { bringTo, differenceTo, proofOf } from './load-rules.ts'
+import { SnapshotInbox } from './snapshot-inbox.ts'
 import { SnapshotTrouble } from './snapshot-trouble.ts'
 
 /** Publish/subscribe tells at once; this is how late a swap is seen when it was told to nobody. */
@@ -22,10 +24,17 @@ const inPlaceTextMax = 2 * 1_048_576
 /** A chunk that is gone is in no manifest any more, if the next one is there already; else somebody lost it. */
 const manifestsTried = 3
 
+/** Of the chunks that are known from news; each costs a millisecond, and is compared within some minutes. */
+const proofsPerLook = 4
+
 const versionGauge = gauge('tocsin_evaluator_snapshot_version', 'Version of the rules that alerts are matched with')
 const rulesGauge = gauge('tocsin_evaluator_rules', 'Rules that alerts are matched with')
 const refusedGauge = gauge('tocsin_evaluator_refused_rules', 'Rules of the snapshot that cannot be used')
 const swapsTotal = counter('tocsin_evaluator_swaps_total', 'Snapshots taken into use', ['how'])
+const correctedTotal = counter(
+  'tocsin_evaluator_corrected_rules_total',
+  'Rules that were not what their snapshot says, though all that was told of it was taken in',
+)
 const propagationSeconds = histogramSeconds(
   'tocsin_rule_propagation_seconds',
   'From the oldest change of a snapshot to matching with it; after skipped ones, since ours was last the newest at least',
@@ -56,8 +65,11 @@ export class SnapshotCache {
   readonly #loaded = Promise.withResolvers<void>()
   /** Rules that are being built; kept when something fails, so that the next look goes on with them. */
   #beside: LiveRules | undefined
+  readonly #inbox = new SnapshotInbox()
   /** When the look began that last found our rules to be the newest. */
   #currentAt = 0
+  /** When Redis was last looked at, whatever is told. */
+  #readAt = Number.NEGATIVE_INFINITY
   #woken = new AbortController()
 
   constructor(options: SnapshotCacheOptions) {
@@ -66,7 +78,8 @@ export class SnapshotCache {
   }
 
   /** Look now. A call that comes while a snapshot is being loaded is not lost: there is another look after it. */
-  wake(): void {
+  wake(news?: SnapshotNews): void {
+    if (news !== undefined) this.#inbox.put(news)
     this.#woken.abort()
   }
 
@@ -125,9 +138,32 @@ export class SnapshotCache {
 
   async #takeNews(stopping: AbortSignal): Promise<void> {
     const lookedAt = performance.now()
+    const isTold = await this.#takeTold(stopping)
+    if (!isTold || lookedAt >= this.#readAt + pollMs) {
+      this.#readAt = lookedAt
+      await this.#read(stopping)
+    }
+    this.#currentAt = lookedAt
+  }
+
+  /** Whether news made these rules others: then Redis need not be asked what is new. */
+  async #takeTold(stopping: AbortSignal): Promise<boolean> {
+    const rules = this.current
+    if (rules === undefined) return false
+    let isTold = false
+    for (let news = this.#inbox.takeFor(rules); news !== undefined; news = this.#inbox.takeFor(rules)) {
+      const changes = rules.toldChanges(news)
+      if (changes === undefined) return false
+      await this.#takeInPlace(rules, changes, news, 'told', stopping)
+      isTold = true
+    }
+    return isTold
+  }
+
+  async #read(stopping: AbortSignal): Promise<void> {
     const manifest = await readManifest(this.#options.redis, this.#options.prefix)
     if (isNews(manifest, this.current)) await this.#take(manifest, stopping)
-    this.#currentAt = lookedAt
+    else if (manifest !== undefined && this.current !== undefined) await this.#prove(this.current, manifest, stopping)
   }
 
   async #take(manifest: Manifest, stopping: AbortSignal): Promise<void> {
@@ -135,18 +171,54 @@ export class SnapshotCache {
     const textMax = this.#options.inPlaceTextMax ?? inPlaceTextMax
     const changes = rules && (await differenceTo(this.#options, rules, manifest, textMax))
     if (rules === undefined || changes === undefined) return this.#buildBeside(manifest, stopping)
+    await this.#takeInPlace(rules, changes, manifest, 'in place', stopping)
+  }
+
+  async #takeInPlace(
+    rules: LiveRules,
+    changes: readonly ChunkChange[],
+    to: SnapshotName & Pick<Manifest, 'oldest_change_at'>,
+    how: string,
+    stopping: AbortSignal,
+  ): Promise<void> {
+    const before = rules.version
+    const refused = await this.#exchange(rules, changes, to, stopping)
+    this.#observePropagation(to, before)
+    await this.#taken(rules, how, refused)
+    await rules.tidy()
+  }
+
+  async #exchange(
+    rules: LiveRules,
+    changes: readonly ChunkChange[],
+    { version, hash }: SnapshotName,
+    stopping: AbortSignal,
+  ): Promise<number> {
     for (const change of changes) {
       await rules.prepare(change)
       stopping.throwIfAborted()
     }
-    const before = rules.version
     // Should a bug end this run in its middle, then there are no rules, and no half-changed ones: the process stops.
     this.current = undefined
-    const refused = rules.take(changes, manifest)
+    const refused = rules.take(changes, { version, hash })
     this.current = rules
-    this.#observePropagation(manifest, before)
-    await this.#taken(rules, 'in place', refused)
+    return refused
+  }
+
+  /**
+   * News are right as long as nobody made a mistake, and it is the chunks that the leader compares with Postgres. So what
+   * is known from news is read as well, later and a little at a time.
+   */
+  async #prove(rules: LiveRules, manifest: Manifest, stopping: AbortSignal): Promise<void> {
+    const places = rules.told(proofsPerLook)
+    if (places.size === 0) return
+    const changes = await proofOf(this.#options, rules, manifest, places)
+    const wrong = changes.reduce((sum, { put, removed }) => sum + put.length + removed.length, 0)
+    await this.#exchange(rules, changes, rules, stopping)
     await rules.tidy()
+    if (wrong === 0) return
+    correctedTotal.inc(wrong)
+    this.#options.log.error({ rules: wrong, version: rules.version }, 'rules were not what their snapshot says')
   }
 
   async #buildBeside(manifest: Manifest, stopping: AbortSignal): Promise<void> {
@@ -179,7 +251,10 @@ export class SnapshotCache {
    * Of the changes in versions that were skipped nothing is known but that they were not there when ours was the newest.
    * To leave them out would tell of 50 ms when an evaluator was cut off for a minute.
    */
-  #observePropagation({ version, oldest_change_at }: Manifest, before: number): void {
+  #observePropagation(
+    { version, oldest_change_at }: Pick<Manifest, 'version' | 'oldest_change_at'>,
+    before: number,
+  ): void {
     const waitedMs: number[] = []
     // Clocks of machines differ; nothing is live before it was changed.
     if (oldest_change_at !== null) waitedMs.push(Math.max(0, Date.now() - Date.parse(oldest_change_at)))

@@ -8,7 +8,7 @@ import { createKafkaSource } from '@tocsin/kafka/kafkajs-source'
 import { createProducer } from '@tocsin/kafka/producer'
 import { createKafkaProbe } from '@tocsin/kafka/topics'
 import { closeRedis, connectRedis, pingRedis } from '@tocsin/redis/connection'
-import { subscribeToSnapshots } from '@tocsin/redis/snapshot-store'
+import { subscribeToSnapshots } from '@tocsin/redis/snapshot-news'
 import { serveOps } from '@tocsin/runtime/ops-server'
 import type { Service } from '@tocsin/runtime/run-service'
 import type { Config } from './config.ts'
@@ -42,7 +42,7 @@ export async function start(service: Service, config: Config): Promise<void> {
 
   service.onStop('evaluator registry', () => reporter.remove())
   service.run('heartbeats', stopping => reporter.keepAlive(stopping))
-  subscribeToSnapshots(subscriber, prefix, log, () => cache.wake())
+  subscribeToSnapshots(subscriber, prefix, log, news => cache.wake(news))
   service.run('snapshot', stopping => cache.keepCurrent(stopping))
 
   await service.waitFor('kafka', () => kafkaProbe.check())

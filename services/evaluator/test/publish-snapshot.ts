@@ -1,6 +1,6 @@
-import type { Manifest } from '@tocsin/contracts/snapshot'
+import type { Manifest, SnapshotNews } from '@tocsin/contracts/snapshot'
 import type { Redis } from '@tocsin/redis/connection'
-import { chunkCountFor, hashOfChunks, packChunk } from '@tocsin/redis/snapshot-chunk'
+import { chunkCountFor, chunkOf, hashOfChunks, packChunk } from '@tocsin/redis/snapshot-chunk'
 import { readManifest, swapManifest, writeChunks } from '@tocsin/redis/snapshot-store'
 import { expect } from 'vitest'
 import { type Line, textsOf } from './rules-in-chunks.ts'
@@ -9,6 +9,8 @@ export interface PublishOptions {
   version: number
   chunkCount?: number
   oldestChangeAt?: string | null
+  /** Of the manifest that it is about. */
+  news?: (manifest: Manifest, base: Manifest) => SnapshotNews
 }
 
 /** As the rule-updater does, over whatever Redis holds. */
@@ -16,7 +18,7 @@ export async function publishSnapshot(
   redis: Redis,
   prefix: string,
   lines: readonly Line[],
-  { version, chunkCount = chunkCountFor(lines.length), oldestChangeAt = null }: PublishOptions,
+  { version, chunkCount = chunkCountFor(lines.length), oldestChangeAt = null, news }: PublishOptions,
 ): Promise<Manifest> {
   const texts = textsOf(lines, chunkCount)
   const chunks = await Promise.all(texts.map(text => packChunk(text, text.split('\n').length - 1)))
@@ -32,11 +34,20 @@ export async function publishSnapshot(
   }
   const base = await readManifest(redis, prefix).catch(() => undefined)
   await writeChunks(redis, prefix, chunks)
-  expect(await swapManifest(redis, prefix, { manifest, base, isConfirmed: true })).toMatchObject({
-    outcome: 'published',
-  })
+  const swap = { manifest, base, isConfirmed: true, news: base && news?.(manifest, base) }
+  expect(await swapManifest(redis, prefix, swap)).toMatchObject({ outcome: 'published' })
   return manifest
 }
+
+/** That these rules were put, or are gone, and nothing else. */
+export const newsOf =
+  (rules: readonly { rule_id: string; json?: string | undefined }[]) =>
+  (manifest: Manifest, base: Manifest): SnapshotNews => {
+    const { version, hash, oldest_change_at, chunks } = manifest
+    const groups = Map.groupBy(rules, ({ rule_id }) => chunkOf(rule_id, chunks.length))
+    const told = Array.from(groups, ([at, some]) => ({ at, hash: chunks[at]!.hash, rules: some }))
+    return { version, hash, oldest_change_at, base: { version: base.version, hash: base.hash }, chunks: told }
+  }
 
 export const chunkKey = (prefix: string, hash: string): string => `${prefix}snapshot:chunk:${hash}`
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { subscribeToSnapshots } from '@tocsin/redis/snapshot-store'
+import { subscribeToSnapshots } from '@tocsin/redis/snapshot-news'
 import { metrics } from '@tocsin/runtime/metrics'
 import { eventually } from '@tocsin/testkit/eventually'
 import { startGate, targetOf } from '@tocsin/testkit/gate'

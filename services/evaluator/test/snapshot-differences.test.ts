@@ -7,7 +7,7 @@ import { expect } from 'vitest'
 import type { IncomingAlert } from '../src/decode-alert.ts'
 import { evaluate } from '../src/evaluate.ts'
 import type { LiveRules } from '../src/live-rules.ts'
-import { chunkKey, flush, publishSnapshot } from './publish-snapshot.ts'
+import { chunkKey, flush, newsOf, publishSnapshot } from './publish-snapshot.ts'
 import { anyAlert, anyRule, eachTakesLong, type Line, linesOfRules, liveRulesOf, textsOf } from './rules-in-chunks.ts'
 import { log, metric, startCache, test } from './snapshot-fixture.ts'
 
@@ -61,6 +61,7 @@ const step = fc.record({
     maxLength: 12,
   }),
   chunkCount: fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, fc.constantFrom(1, 2, 4, 8)),
+  told: fc.constantFrom('all', 'all', 'too late', 'nothing'),
   fault: fc.constantFrom('none', 'none', 'a chunk is gone', 'a chunk is damaged', 'flushed'),
 })
 
@@ -93,12 +94,13 @@ function outcomeOf(rules: LiveRules): string[] {
     .sort()
 }
 
-test('in place or beside, through any faults: each batch is matched as by rules made afresh of one snapshot', async ({
+test('told, in place or beside, through any faults: each batch is matched as by rules made afresh of one snapshot', async ({
   redis,
   prefix,
 }) => {
   eachTakesLong() // so batches come after each rule that is prepared
-  const before = { inPlace: await swaps('in place'), beside: await swaps('beside') }
+  const before = { told: await swaps('told'), inPlace: await swaps('in place'), beside: await swaps('beside') }
+  const corrected = await metric('tocsin_evaluator_corrected_rules_total')
   let batches = 0
   await fc.assert(
     fc.asyncProperty(
@@ -110,12 +112,13 @@ test('in place or beside, through any faults: each batch is matched as by rules 
         const expected = new Map<number, string[]>()
         const lines = new Map([always!])
         let chunkCount = 2
+        let last: Manifest | undefined
         const matchBatch = () => {
           if (cache.current === undefined) return
           batches++
           expect(outcomeOf(cache.current)).toEqual(expected.get(cache.current.version))
         }
-        for (const [index, { edits, fault, ...own }] of steps.entries()) {
+        for (const [index, { edits, told, fault, ...own }] of steps.entries()) {
           const version = index + 1
           chunkCount = own.chunkCount ?? chunkCount
           for (const [number, body] of edits) {
@@ -125,6 +128,11 @@ test('in place or beside, through any faults: each batch is matched as by rules 
           }
           expected.set(version, outcomeOf(await liveRulesOf([...lines], { version })))
           const manifest = await publishSnapshot(redis, prefix, [...lines], { version, chunkCount })
+          const edited = new Set(edits.map(([number]) => `rul_${number}`))
+          const rules = Array.from(edited, rule_id => ({ rule_id, json: lines.get(rule_id) }))
+          const news = last && newsOf(rules)(manifest, last)
+          last = manifest
+          if (told === 'all') cache.wake(news)
           await harm(fault, manifest)
           for (let turn = 0; turn < 5 && fault !== 'none'; turn++) {
             cache.wake()
@@ -138,6 +146,7 @@ test('in place or beside, through any faults: each batch is matched as by rules 
             await nextTurn()
             matchBatch()
           }
+          if (told === 'too late') cache.wake(news)
           matchBatch()
         }
         await stop()
@@ -146,6 +155,8 @@ test('in place or beside, through any faults: each batch is matched as by rules 
     { numRuns: 60 },
   )
   expect(batches).toBeGreaterThan(500)
+  expect((await swaps('told')) - before.told).toBeGreaterThan(20)
+  expect(await metric('tocsin_evaluator_corrected_rules_total')).toBe(corrected)
   expect((await swaps('in place')) - before.inPlace).toBeGreaterThan(20)
   expect((await swaps('beside')) - before.beside).toBeGreaterThan(60)
 

@@ -14,6 +14,9 @@ import type { PresentRule } from './rules-table.ts'
 /** Some 5 ms of work with 100,000 rules: then renewals and whoever asks for `/ready` get their turn. */
 const chunksPerTurn = 8
 
+/** More are not told one by one; nor are all of them kept in memory when a term begins. */
+const untoldMax = 2_000
+
 /**
  * All enabled rules in chunks, packed as Redis has them: what a change is applied to, and what Redis is repaired from.
  * 100,000 rules take 8 MB so, and their lines would take 58. That a chunk is unpacked for a change is paid for by all those
@@ -23,6 +26,8 @@ export class ChunkBook {
   #chunks: readonly PackedChunk[]
   /** Applied and not in the chunks yet: rules with their JSON, or undefined for those that are no more. */
   readonly #pending = new Map<string, string | undefined>()
+  /** What came into the chunks since `told`, or nothing of it where that is too much. */
+  #untold: Map<string, string | undefined> | undefined = new Map()
 
   /** The number of chunks stays while it is good enough, because another one moves every rule. */
   constructor(chunks: readonly PackedChunk[]) {
@@ -36,6 +41,15 @@ export class ChunkBook {
   /** As the last `settle` left them; never changed, only replaced. */
   get chunks(): readonly PackedChunk[] {
     return this.#chunks
+  }
+
+  /** Whatever differs from the chunks as they were at the last `told`; undefined when that is a lot. */
+  get untold(): ReadonlyMap<string, string | undefined> | undefined {
+    return this.#untold
+  }
+
+  told(): void {
+    this.#untold = new Map()
   }
 
   /** These rules take the place of what they were, or go. Again makes no difference. */
@@ -53,6 +67,8 @@ export class ChunkBook {
     this.#chunks = isKept
       ? await changed(this.#chunks, this.#pending)
       : await changed(emptyChunks(count), await this.#everything())
+    if ((this.#untold?.size ?? 0) + this.#pending.size > untoldMax) this.#untold = undefined
+    for (const [rule_id, json] of this.#pending) this.#untold?.set(rule_id, json)
     this.#pending.clear()
     return this.#chunks
   }

@@ -1,6 +1,6 @@
-import type { ChunkEntry, Manifest } from '@tocsin/contracts/snapshot'
+import type { ChunkEntry, Manifest, SnapshotNews } from '@tocsin/contracts/snapshot'
 import { readEvaluators } from '@tocsin/redis/evaluator-registry'
-import { hashOfChunks, type PackedChunk } from '@tocsin/redis/snapshot-chunk'
+import { chunkOf, hashOfChunks, type PackedChunk } from '@tocsin/redis/snapshot-chunk'
 import {
   missingChunks,
   readClockMs,
@@ -71,7 +71,9 @@ export class Publisher {
     try {
       if (this.#isUnsure) await this.#look()
       if (options.rewrite) await restoreChunks(this.#places.redis, this.#places.prefix, this.#chunks)
-      return await this.#swapIn(options)
+      const manifest = await this.#swapIn(book, options)
+      book.told()
+      return manifest
     } catch (error) {
       // Whether a swap that failed without an answer took place is known to Redis only.
       this.#isUnsure = true
@@ -95,7 +97,7 @@ export class Publisher {
     this.#base = await readable(readManifest(redis, prefix))
   }
 
-  async #swapIn({ oldestChangeAt }: PublishOptions): Promise<Manifest> {
+  async #swapIn(book: ChunkBook, { oldestChangeAt }: PublishOptions): Promise<Manifest> {
     const { database, redis, prefix } = this.#places
     for (let tries = 1; tries <= triesMax; tries++) {
       await this.#write()
@@ -105,7 +107,8 @@ export class Publisher {
       const manifest = this.#manifest(version, drawn_at, oldestChangeAt)
       const confirmedUntilMs = this.#lookedAtMs + confirmedMs
       const isConfirmed = base === undefined
-      const swapped = await swapManifest(redis, prefix, { manifest, base, isConfirmed, confirmedUntilMs })
+      const news = base === this.#published ? newsOf(base, manifest, book) : undefined
+      const swapped = await swapManifest(redis, prefix, { manifest, base, isConfirmed, confirmedUntilMs, news })
       meters.swapsTotal.inc({ outcome: swapped.outcome })
       if (swapped.outcome !== 'published') {
         await this.#learn(swapped, manifest)
@@ -206,6 +209,27 @@ export class Publisher {
     if (isOurs && evaluators.every(evaluator => evaluator.snapshot_version <= published.version)) return true
     this.#isUnsure = true
     return false
+  }
+}
+
+/** What made one of our snapshots the next, if that is little. */
+function newsOf(base: Manifest | undefined, manifest: Manifest, { untold }: ChunkBook): SnapshotNews | undefined {
+  const { version, hash, oldest_change_at, chunks } = manifest
+  if (untold === undefined || base?.chunks.length !== chunks.length) return undefined
+  const groups = Map.groupBy(untold, ([rule_id]) => chunkOf(rule_id, chunks.length))
+  const changed = Array.from(chunks, ({ hash }, at) => ({ at, hash })).filter(
+    ({ at, hash }) => hash !== base.chunks[at]!.hash,
+  )
+  return {
+    version,
+    hash,
+    oldest_change_at,
+    base: { version: base.version, hash: base.hash },
+    chunks: changed.map(({ at, hash }) => ({
+      at,
+      hash,
+      rules: groups.get(at)!.map(([rule_id, json]) => ({ rule_id, json })),
+    })),
   }
 }
 

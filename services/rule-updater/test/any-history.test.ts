@@ -1,7 +1,9 @@
+import type { SnapshotRule } from '@tocsin/contracts/snapshot'
 import type { Queryable } from '@tocsin/postgres/database'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { Places } from '../src/places.ts'
+import { NewsListener } from './news-listener.ts'
 import {
   begunTerm,
   deleteRules,
@@ -80,62 +82,80 @@ async function stateOf(database: Queryable): Promise<string[]> {
   return inWords(rows)
 }
 
-/** Looks as an evaluator does. What it sees must be a state that the database had, never an earlier one than before. */
-class Reader {
-  readonly #places: Places
-  /** Each state of the database, in order. */
-  readonly history: string[][] = [[]]
+/** What is seen must be a state that the database had, never an earlier one than before. */
+class Witness {
+  readonly #history: readonly string[][]
   #version = 0
   #at = 0
 
-  constructor(places: Places) {
-    this.#places = places
+  /** Each state of the database, in order, also those that are still to come. */
+  constructor(history: readonly string[][]) {
+    this.#history = history
   }
 
-  async read(): Promise<void> {
-    const snapshot = await readSnapshot(this.#places.redis, this.#places.prefix).catch(error => {
-      // A chunk that was lost or damaged, and not put back yet.
-      expect(error).toMatchObject({ retryable: true })
-      return undefined
-    })
-    if (snapshot === undefined) return
-    const seen = inWords(snapshot.rules)
-    expect(snapshot.manifest.version).toBeGreaterThanOrEqual(this.#version)
-    const at = this.history.findIndex((state, index) => index >= this.#at && state.join() === seen.join())
-    if (at === -1) throw new Error(`${seen} is no state since ${this.history[this.#at]}`)
-    this.#version = snapshot.manifest.version
+  saw(version: number, rules: SnapshotRule[]): void {
+    const seen = inWords(rules)
+    expect(version).toBeGreaterThanOrEqual(this.#version)
+    const at = this.#history.findIndex((state, index) => index >= this.#at && state.join() === seen.join())
+    if (at === -1) throw new Error(`${seen} is no state since ${this.#history[this.#at]}`)
+    this.#version = version
     this.#at = at
   }
 }
+
+let newsUsed = 0
 
 async function happen(places: Places, plan: readonly Event[]): Promise<void> {
   const { database, redis, prefix } = places
   await flush(redis, prefix)
   await database.query('TRUNCATE rules, rule_versions')
   const updaters = [new Updater(places), new Updater(places)] as const
-  const reader = new Reader(places)
+  const history: string[][] = [[]]
+  const [reader, hearer] = [new Witness(history), new Witness(history)]
+  await using listener = await NewsListener.listen(places)
+  const wrong: unknown[] = []
+  listener.onRules = (version, rules) => {
+    try {
+      hearer.saw(version, rules)
+    } catch (error) {
+      wrong.push(error)
+    }
+  }
+  const read = async () => {
+    const snapshot = await readSnapshot(redis, prefix).catch(error => {
+      // A chunk that was lost or damaged, and not put back yet.
+      expect(error).toMatchObject({ retryable: true })
+      return undefined
+    })
+    if (snapshot === undefined) return
+    reader.saw(snapshot.manifest.version, snapshot.rules)
+    listener.read(snapshot)
+  }
   for (const event of plan) {
     if ('rules' in event) {
       await edits[event.what]!(
         database,
         event.rules.map(rule => `rul_${rule}`),
       )
-      reader.history.push(await stateOf(database))
+      history.push(await stateOf(database))
     } else if ('by' in event) await updaters[event.by].do(event.what)
     else if (event.what === 'flush') await flush(redis, prefix)
-    else if (event.what === 'read') await reader.read()
+    else if (event.what === 'read') await read()
     else await spoilChunk(places, event.what)
+    if (listener.isBehind) await read()
   }
   for (const updater of updaters) {
     await updater.goOn()
-    await reader.read()
+    await read()
   }
   // Whatever happened, the next leader puts it right.
   const last = await begunTerm(places)
   await last.reconcile(never)
-  await reader.read()
+  await read()
   expect(inWords((await readSnapshot(redis, prefix))!.rules)).toEqual(await stateOf(database))
   expect(await waitingRows(database)).toBe(0)
+  expect(wrong).toEqual([])
+  newsUsed += listener.used
 }
 
 async function spoilChunk({ redis, prefix }: Places, what: 'lose a chunk' | 'damage a chunk'): Promise<void> {
@@ -148,7 +168,7 @@ async function spoilChunk({ redis, prefix }: Places, what: 'lose a chunk' | 'dam
 const timeout = 300_000
 const numRuns = process.env.TOCSIN_TEST_DEEP ? 1_500 : 120
 
-test('whatever happens to two updaters, Redis and the rules: each snapshot that is seen was a state of Postgres, and none is older than the one before', {
+test('whatever happens to two updaters, Redis and the rules: each snapshot that is seen or told was a state of Postgres, and none is older than the one before', {
   timeout,
 }, async ({ places }) => {
   await fc.assert(
@@ -156,4 +176,5 @@ test('whatever happens to two updaters, Redis and the rules: each snapshot that 
     { numRuns },
   )
   for (const fault of faults) expect(happened.get(fault), fault).toBeGreaterThan(numRuns / 10)
+  expect(newsUsed).toBeGreaterThan(numRuns / 40)
 })
