@@ -9,6 +9,7 @@ import { startTraffic } from './traffic.ts'
 const changesPerS = 50
 /** For each time that the evaluators work off a backlog, twice without changes and twice with them. */
 const backlog = 200_000
+const patienceMs = 60_000
 /** Of the backlog: before that they join their group anew, and after it some have nothing to do. */
 const from = 0.1
 const to = 0.8
@@ -72,9 +73,14 @@ async function pileUp(stack: StackClient, rules: number): Promise<void> {
 async function workOff({ urls, share }: { urls: readonly string[]; share: number }): Promise<Rate> {
   const before = await totals(urls)
   const reached = async (part: number) => {
+    const giveUpAt = performance.now() + patienceMs
     for (;;) {
       const now = await totals(urls)
-      if (now.alerts - before.alerts >= part * share * backlog) return { ...now, at: performance.now() }
+      const done = now.alerts - before.alerts
+      if (done >= part * share * backlog) return { ...now, at: performance.now() }
+      if (performance.now() > giveUpAt) {
+        throw new Error(`${done} of ${backlog} alerts were matched after ${patienceMs} ms: are there other evaluators?`)
+      }
       await sleep(50)
     }
   }
