@@ -5,11 +5,11 @@ import { readManifest } from '@tocsin/redis/snapshot-store'
 import { pause } from '@tocsin/runtime/backoff'
 import { AppError, isRetryable } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
-import { counter, gauge, histogramSeconds } from '@tocsin/runtime/metrics'
 import type { ChunkChange } from './chunk-change.ts'
 import { LiveRules, type SnapshotName } from './live-rules.ts'
 import { bringTo, differenceTo, proofOf } from './load-rules.ts'
 import { SnapshotInbox } from './snapshot-inbox.ts'
+import * as meters from './snapshot-meters.ts'
 import { SnapshotTrouble } from './snapshot-trouble.ts'
 
 /** Publish/subscribe tells at once; this is how late a swap is seen when it was told to nobody. */
@@ -26,19 +26,6 @@ const manifestsTried = 3
 
 /** Of the chunks that are known from news; each costs a millisecond, and is compared within some minutes. */
 const proofsPerLook = 4
-
-const versionGauge = gauge('tocsin_evaluator_snapshot_version', 'Version of the rules that alerts are matched with')
-const rulesGauge = gauge('tocsin_evaluator_rules', 'Rules that alerts are matched with')
-const refusedGauge = gauge('tocsin_evaluator_refused_rules', 'Rules of the snapshot that cannot be used')
-const swapsTotal = counter('tocsin_evaluator_swaps_total', 'Snapshots taken into use', ['how'])
-const correctedTotal = counter(
-  'tocsin_evaluator_corrected_rules_total',
-  'Rules that were not what their snapshot says, though all that was told of it was taken in',
-)
-const propagationSeconds = histogramSeconds(
-  'tocsin_rule_propagation_seconds',
-  'From the oldest change of a snapshot to matching with it; after skipped ones, since ours was last the newest at least',
-)
 
 export interface SnapshotCacheOptions {
   redis: Redis
@@ -217,7 +204,7 @@ export class SnapshotCache {
     await this.#exchange(rules, changes, rules, stopping)
     await rules.tidy()
     if (wrong === 0) return
-    correctedTotal.inc(wrong)
+    meters.correctedTotal.inc(wrong)
     this.#options.log.error({ rules: wrong, version: rules.version }, 'rules were not what their snapshot says')
   }
 
@@ -239,10 +226,10 @@ export class SnapshotCache {
     if (refused > 0) {
       log.error({ refused_rules: rules.refused, latest: rules.latestRefusals }, 'left rules out that cannot be used')
     }
-    versionGauge.set(rules.version)
-    rulesGauge.set(rules.size)
-    refusedGauge.set(rules.refused)
-    swapsTotal.inc({ how })
+    meters.versionGauge.set(rules.version)
+    meters.rulesGauge.set(rules.size)
+    meters.refusedGauge.set(rules.refused)
+    meters.swapsTotal.inc({ how })
     log.debug({ version: rules.version, rules: rules.size, how }, 'snapshot in use')
     await onSwap(rules)
   }
@@ -259,7 +246,7 @@ export class SnapshotCache {
     // Clocks of machines differ; nothing is live before it was changed.
     if (oldest_change_at !== null) waitedMs.push(Math.max(0, Date.now() - Date.parse(oldest_change_at)))
     if (version > before + 1) waitedMs.push(performance.now() - this.#currentAt)
-    if (waitedMs.length > 0) propagationSeconds.observe(Math.max(...waitedMs) / 1_000)
+    if (waitedMs.length > 0) meters.propagationSeconds.observe(Math.max(...waitedMs) / 1_000)
   }
 }
 
