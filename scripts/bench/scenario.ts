@@ -1,9 +1,12 @@
 import type { Options } from '../cli/command.ts'
 import type { StackClient } from '../cli/stack-client.ts'
+import type { StackDetails } from '../supervisor/stack-status.ts'
 
 export interface BenchContext {
   /** The running stack, with a key that may do everything. */
   readonly stack: StackClient
+  /** Its processes, and where each listens. */
+  readonly inspect: () => Promise<StackDetails>
   /** A line about what goes on, for people who wait. */
   readonly note: (text: string) => void
   /** What was given of the scenario's own options. */

@@ -6,6 +6,7 @@ import type { BenchResult, Scenario } from '../bench/scenario.ts'
 import { readable, tableOf } from '../bench/table.ts'
 import { cloneFolder, type Home } from '../home.ts'
 import { CliError, seconds } from '../report.ts'
+import { inspectStack } from '../supervisor/stack-status.ts'
 import { type Command, type Options, UsageError } from './command.ts'
 import { connectStack, type StackClient } from './stack-client.ts'
 import { aligned } from './status.ts'
@@ -77,7 +78,8 @@ async function runScenario({ name, scenario, home, given, quiet }: ScenarioRun):
   const startedAt = Date.now()
   const stack = needsStack ? await connectStack(home) : noStack(name)
   const own = Object.fromEntries(Object.entries(given).filter(([option]) => option in options))
-  const result = await run({ stack, note: text => print(`  ${text}`), options: own })
+  const inspect = () => inspectStack(home)
+  const result = await run({ stack, inspect, note: text => print(`  ${text}`), options: own })
   print(table(result))
   const kept = { scenario: name, ...describeCircumstances(), ...result }
   print(`  ${seconds(startedAt)}, kept in ${keep(kept)}`)
