@@ -8,7 +8,7 @@ import type { KafkaRecord } from '@tocsin/kafka/source'
 import type { Database } from '@tocsin/postgres/database'
 import { mergeMatches } from './merge-matches.ts'
 import { handedOver, notifications, readySeconds } from './meters.ts'
-import { markReady, type Pending, upsertNotifications } from './notifications-store.ts'
+import { endHandover, markReady, type Pending, upsertNotifications } from './notifications-store.ts'
 
 /** A match, and the headers that go on with its notification. */
 export interface IncomingMatch {
@@ -28,7 +28,7 @@ export function createAggregate(db: Database, producer: Producer, topic: string)
     decode: decodeMatch,
     async handle(events) {
       const incoming = mergeMatches(events.map(event => event.value))
-      const { pending, created, merged } = await upsertNotifications(
+      const { handoverId, pending, created, merged } = await upsertNotifications(
         db,
         incoming.map(({ match }) => match),
       )
@@ -38,6 +38,7 @@ export function createAggregate(db: Database, producer: Producer, topic: string)
       const whole = incoming.filter(({ match }) => !match.more_rules)
       const handOvers = withSources(pending, whole)
       await handOver(db, producer, topic, handOvers)
+      if (created + merged > 0) await endHandover(db, handoverId)
       handedOver.inc({ by: 'aggregate' }, handOvers.length)
     },
   }

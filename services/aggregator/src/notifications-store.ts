@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { newId } from '@tocsin/contracts/ids'
 import type { Match } from '@tocsin/contracts/messages'
 import type { Queryable } from '@tocsin/postgres/database'
@@ -10,6 +11,8 @@ export interface Pending {
 }
 
 export interface Upserted {
+  /** To be ended when what is pending was handed over. */
+  handoverId: string
   pending: Pending[]
   created: number
   /** Rows that were there and got rules that they did not have. */
@@ -37,6 +40,7 @@ export async function upsertNotifications(db: Queryable, matches: readonly Match
   // In the order of the unique index: aggregators that have the same rows (a partition that changed hands) then wait
   // for each other in a line and not in a circle.
   const sorted = matches.toSorted(byTeamAndAlert)
+  const handoverId = randomUUID()
   const { rows } = await db.query<UpsertedRow>(
     `WITH match AS (
        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::json[], $6::jsonb[])
@@ -53,6 +57,8 @@ export async function upsertNotifications(db: Queryable, matches: readonly Match
          SELECT FROM jsonb_array_elements(excluded.rules) AS late
          WHERE NOT n.rules @> jsonb_build_array(jsonb_build_object('rule_id', late -> 'rule_id')))
        RETURNING n.notification_id, n.team_id, n.alert_id, n.status
+     ), begun AS (
+       INSERT INTO handovers (handover_id) SELECT $7 WHERE EXISTS (SELECT FROM upserted)
      )
      SELECT u.*, m.notification_id IS NOT NULL AS created, m.notification_id IS NULL AS merged
      FROM upserted u LEFT JOIN match m USING (notification_id)
@@ -67,9 +73,11 @@ export async function upsertNotifications(db: Queryable, matches: readonly Match
       sorted.map(match => match.alert.dedup_key ?? null),
       sorted.map(match => JSON.stringify(match.alert)),
       sorted.map(match => JSON.stringify(match.rules)),
+      handoverId,
     ],
   )
   return {
+    handoverId,
     pending: rows.filter(row => row.status === 'pending').map(pendingOf),
     created: rows.filter(row => row.created).length,
     merged: rows.filter(row => row.merged).length,
@@ -99,17 +107,38 @@ export async function markReady(db: Queryable, notificationIds: readonly string[
   )
 }
 
+/**
+ * Unless one of its notifications is still pending: a match that has rules to come, or a row that somebody else held
+ * while it was marked. The sweep then looks again.
+ */
+export async function endHandover(db: Queryable, handoverId: string): Promise<void> {
+  await db.query(
+    `DELETE FROM handovers h WHERE handover_id = $1
+     AND NOT EXISTS (SELECT FROM notifications n WHERE n.created_at = h.made_at AND n.status = 'pending')`,
+    [handoverId],
+  )
+}
+
 export interface LeftBehind extends Pending {
   problem: string
   createdAt: Date
 }
 
+/** Oldest first. */
+export async function findHandovers(db: Queryable, olderThanMs: number): Promise<string[]> {
+  const { rows } = await db.query<{ handover_id: string }>(
+    `SELECT handover_id FROM handovers WHERE made_at < now() - $1 * interval '1 ms' ORDER BY made_at`,
+    [olderThanMs],
+  )
+  return rows.map(row => row.handover_id)
+}
+
 /**
- * Rows that were made a while ago and never handed over; those that another sweep holds are left to it. The locks last
- * as long as the transaction of the caller. Without the alerts, which may have half a megabyte each; Postgres could not
+ * Of the rows that one batch made, those that nobody handed over; none if another sweep has the batch. The locks last as
+ * long as the transaction of the caller. Without the alerts, which may have half a megabyte each; Postgres could not
  * look into them either, because `->>` fails on U+0000 and half surrogate pairs anywhere in a `json` value.
  */
-export async function lockLeftBehind(db: Queryable, olderThanMs: number, limit: number): Promise<LeftBehind[]> {
+export async function lockLeftBehind(db: Queryable, handoverId: string, limit: number): Promise<LeftBehind[]> {
   const { rows } = await db.query<{
     notification_id: string
     team_id: string
@@ -117,11 +146,12 @@ export async function lockLeftBehind(db: Queryable, olderThanMs: number, limit: 
     problem: string
     created_at: Date
   }>(
-    `SELECT notification_id, team_id, alert_id, coalesce(dedup_key, alert_id) AS problem, created_at
-     FROM notifications
-     WHERE status = 'pending' AND created_at < now() - $1 * interval '1 ms'
-     ORDER BY created_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED`,
-    [olderThanMs, limit],
+    `WITH batch AS (SELECT made_at FROM handovers WHERE handover_id = $1 FOR UPDATE SKIP LOCKED)
+     SELECT notification_id, team_id, alert_id, coalesce(dedup_key, alert_id) AS problem, created_at
+     FROM notifications JOIN batch ON created_at = made_at
+     WHERE status = 'pending'
+     ORDER BY notification_id LIMIT $2 FOR NO KEY UPDATE OF notifications SKIP LOCKED`,
+    [handoverId, limit],
   )
   return rows.map(row => ({ ...pendingOf(row), problem: row.problem, createdAt: row.created_at }))
 }

@@ -5,7 +5,7 @@ import { isRetryable, messageOf } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
 import { handOver } from './aggregate.ts'
 import { handedOver } from './meters.ts'
-import { lockLeftBehind } from './notifications-store.ts'
+import { endHandover, findHandovers, lockLeftBehind } from './notifications-store.ts'
 
 /** Rows in one transaction, which stays open while they are published: few enough for that to take milliseconds. */
 const rowsPerRound = 500
@@ -32,20 +32,23 @@ export function createSweep(
   log: Logger,
   { afterMs, intervalMs }: SweepOptions,
 ): Sweep {
-  const round = () =>
+  const round = (handoverId: string) =>
     db.transaction(async client => {
-      const rows = await lockLeftBehind(client, afterMs, rowsPerRound)
+      const rows = await lockLeftBehind(client, handoverId, rowsPerRound)
       // Neither the trace of the record that made the row nor the time of the event is a column of it.
       const handOvers = rows.map(row => ({ ...row, since: row.createdAt.getTime(), headers: { origin: 'aggregator' } }))
       await handOver(client, producer, topic, handOvers)
+      await endHandover(client, handoverId)
       return rows.length
     })
 
   const once = async () => {
     let total = 0
-    for (let found = rowsPerRound; found === rowsPerRound; ) {
-      found = await round()
-      total += found
+    for (const handoverId of await findHandovers(db, afterMs)) {
+      for (let found = rowsPerRound; found === rowsPerRound; ) {
+        found = await round(handoverId)
+        total += found
+      }
     }
     if (total > 0) {
       handedOver.inc({ by: 'sweep' }, total)

@@ -1,6 +1,8 @@
+import type { Match } from '@tocsin/contracts/messages'
 import { topics } from '@tocsin/contracts/topics'
 import type { KafkaClient } from '@tocsin/kafka/client'
 import { createProducer } from '@tocsin/kafka/producer'
+import type { KafkaRecord } from '@tocsin/kafka/source'
 import { AppError } from '@tocsin/runtime/errors'
 import { createLogger } from '@tocsin/runtime/logger'
 import { eventually } from '@tocsin/testkit/eventually'
@@ -21,6 +23,8 @@ interface Row {
   alert: unknown
   updated_at: Date
 }
+
+const eventOf = (match: Match) => ({ value: { match, headers: {} }, record: {} as KafkaRecord })
 
 const allRows = 'SELECT * FROM notifications ORDER BY created_at'
 
@@ -180,11 +184,55 @@ test('a row left behind, whose record nobody reads again, is handed over by the 
   const context = { nul: '\0', half: '\ud800' }
   const match = matchOf(alertOf({ dedup_key: 'db-1', context }), ['r1'])
   await upsertNotifications(database, [match])
-  await database.query(`UPDATE notifications SET created_at = now() - interval '1 minute'`)
+  await database.query(`UPDATE notifications SET created_at = '2026-11-21T12:00:00Z'`)
+  await database.query(`UPDATE handovers SET made_at = '2026-11-21T12:00:00Z'`)
   await startAggregator({ SWEEP_INTERVAL_MS: '100' })
   await eventually(() => expect(ready()).toMatchObject([{ key: 'payments:db-1', alert_id: match.alert.alert_id }]))
   await eventually(async () => expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'ready' }]))
   expect(await alertIdsUntilNow(kafka, ready)).toEqual([match.alert.alert_id])
+})
+
+test('of a match that never gets the rest of its rules the sweep hands over what is there', async ({
+  database,
+  environment,
+}) => {
+  const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
+  const ready = await readyRecords(kafka)
+  const producer = createProducer(kafka)
+  onTestFinished(() => producer.close())
+  const topic = kafka.topic(topics.notificationsReady)
+  const stage = createAggregate(database, producer, topic)
+  const [whole, part] = [matchOf(alertOf(), ['r1']), { ...matchOf(alertOf(), ['r1']), more_rules: true as const }]
+  await stage.handle([whole, part].map(eventOf), new AbortController().signal)
+  await eventually(() => expect(ready().map(record => record.alert_id)).toEqual([whole.alert.alert_id]))
+  const log = createLogger('test', 'silent')
+  const sweep = createSweep(database, producer, topic, log, { afterMs: 0, intervalMs: 1_000 })
+  expect(await sweep.once()).toBe(1)
+  await eventually(() =>
+    expect(ready().map(record => record.alert_id)).toEqual([whole.alert.alert_id, part.alert.alert_id]),
+  )
+  expect((await database.query('SELECT FROM handovers')).rowCount).toBe(0)
+})
+
+test('a batch that is handed over leaves nothing for the sweep, one that is not does, and `ready` writes no index', async ({
+  database,
+  environment,
+}) => {
+  const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
+  const producer = createProducer(kafka)
+  onTestFinished(() => producer.close())
+  const stage = createAggregate(database, producer, kafka.topic(topics.notificationsReady))
+  const matches = Array.from({ length: 200 }, () => matchOf(alertOf(), ['r1']))
+  await stage.handle(matches.map(eventOf), new AbortController().signal)
+  expect((await database.query('SELECT FROM handovers')).rowCount).toBe(0)
+  await upsertNotifications(database, [matchOf(alertOf(), ['r1'])])
+  expect((await database.query('SELECT FROM handovers')).rowCount).toBe(1)
+  await eventually(async () => {
+    const { rows } = await database.query(
+      `SELECT n_tup_upd AS updated, n_tup_hot_upd AS in_place FROM pg_stat_user_tables WHERE relname = 'notifications'`,
+    )
+    expect(rows).toEqual([{ updated: 200, in_place: 200 }])
+  })
 })
 
 test('two sweeps at once hand over each row once', async ({ database, environment }) => {

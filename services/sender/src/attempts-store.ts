@@ -152,19 +152,22 @@ async function settleNotifications(client: Queryable, decided: DecidedRow[]): Pr
   )
   await client.query(
     `UPDATE notifications n
-     SET status = CASE WHEN told = total - skipped AND told > 0 THEN 'delivered'
-                       WHEN skipped = total THEN 'skipped'
-                       WHEN told = 0 THEN 'failed'
-                       ELSE 'partial' END,
-         updated_at = now()
+     SET status = ended, outcome = CASE WHEN ended IN ('partial', 'failed') THEN ended END, updated_at = now()
      FROM (
-       SELECT notification_id, count(*) AS total,
-              count(*) FILTER (WHERE state = 'delivered') AS told,
-              count(*) FILTER (WHERE state = 'skipped') AS skipped,
-              count(*) FILTER (WHERE state IN ('pending', 'scheduled', 'delivering')) AS open
-       FROM deliveries WHERE notification_id = ANY($1) GROUP BY notification_id
-     ) sum
-     WHERE n.notification_id = sum.notification_id AND open = 0 AND n.status IN ('pending', 'ready')`,
+       SELECT notification_id, open,
+              CASE WHEN told = total - skipped AND told > 0 THEN 'delivered'
+                   WHEN skipped = total THEN 'skipped'
+                   WHEN told = 0 THEN 'failed'
+                   ELSE 'partial' END AS ended
+       FROM (
+         SELECT notification_id, count(*) AS total,
+                count(*) FILTER (WHERE state = 'delivered') AS told,
+                count(*) FILTER (WHERE state = 'skipped') AS skipped,
+                count(*) FILTER (WHERE state IN ('pending', 'scheduled', 'delivering')) AS open
+         FROM deliveries WHERE notification_id = ANY($1) GROUP BY notification_id
+       ) sum
+     ) end_of
+     WHERE n.notification_id = end_of.notification_id AND open = 0 AND n.status IN ('pending', 'ready')`,
     [ids],
   )
 }
