@@ -357,12 +357,15 @@ describe('consume', () => {
       decode: record => decodeMessage(schema, record.value),
       async handle() {
         if (++calls === 1) throw retryable()
-        if (calls === 3) expect(await text()).toContain(lag(1))
+        if (calls === 3) expect(await text()).toEqual(expect.arrayContaining([lag(1), since(1_700_000_002)]))
       },
     }
     const lag = (records: number) =>
       `tocsin_consumer_lag_records{stage="metered",topic="alerts.new",partition="0"} ${records}`
-    source.publish(place, { value: '{"n":1}' }, { value: 'no' }, { value: '{"n":3}' })
+    const since = (seconds: number) =>
+      `tocsin_consumer_lag_since_seconds{stage="metered",topic="alerts.new",partition="0"} ${seconds}`
+    const sent = ['{"n":1}', 'no', '{"n":3}'].map((value, n) => ({ value, timestamp: (1_700_000_000 + n) * 1_000 }))
+    source.publish(place, ...sent)
     const running = consume(source, stage, {
       log: createLogger('test', 'silent'),
       stopping: stop.signal,
@@ -377,6 +380,6 @@ describe('consume', () => {
     expect(lines).toContain('tocsin_consumer_rejected_total{stage="metered",code="not_json"} 1')
     expect(lines).toContain('tocsin_consumer_retries_total{stage="metered"} 1')
     expect(lines).toContain('tocsin_consumer_batch_duration_seconds_count{stage="metered"} 2')
-    expect(lines).toContain(lag(0))
+    expect(lines).toEqual(expect.arrayContaining([lag(0), since(0)]))
   })
 })

@@ -1,6 +1,6 @@
 import { counter, gauge, histogramSeconds } from '@tocsin/runtime/metrics'
 import { codeOf } from './failure.ts'
-import type { Batch, TopicPartition } from './source.ts'
+import type { Batch, KafkaRecord, TopicPartition } from './source.ts'
 
 const records = counter('tocsin_consumer_records_total', 'Records handled', ['stage'])
 const rejected = counter('tocsin_consumer_rejected_total', 'Records sent to the dead letters', ['stage', 'code'])
@@ -9,6 +9,12 @@ const seconds = histogramSeconds('tocsin_consumer_batch_duration_seconds', 'From
 const lag = gauge(
   'tocsin_consumer_lag_records',
   'Records not handled yet, as of the last batch read from the partition',
+  ['stage', 'topic', 'partition'],
+)
+
+const since = gauge(
+  'tocsin_consumer_lag_since_seconds',
+  'Unix time of the oldest record not handled yet, as of the last batch read from the partition; 0: there is none',
   ['stage', 'topic', 'partition'],
 )
 
@@ -26,13 +32,21 @@ export class ConsumerMeters {
     const place = { topic: batch.topic, partition: String(batch.partition) }
     const took = seconds.startTimer({ stage: this.#stage })
     this.#lags.set(keyOf(batch), place)
-    lag.set({ stage: this.#stage, ...place }, batch.highWatermark - batch.records[0]!.offset)
+    const [first, last] = [batch.records[0]!, batch.records.at(-1)!]
+    this.#tellLag(place, batch.highWatermark - first.offset, first)
     return () => {
       took()
       // A partition that has gone meanwhile has its lag told by its new owner.
       if (!this.#lags.has(keyOf(batch)) || batch.handover.aborted) return
-      lag.set({ stage: this.#stage, ...place }, batch.highWatermark - batch.records.at(-1)!.offset - 1)
+      this.#tellLag(place, batch.highWatermark - last.offset - 1, last)
     }
+  }
+
+  /** The next record is no older than the last one that was handled, as far as producers' clocks can be believed. */
+  #tellLag(place: { topic: string; partition: string }, behind: number, { timestamp }: KafkaRecord): void {
+    const labels = { stage: this.#stage, ...place }
+    lag.set(labels, behind)
+    since.set(labels, behind > 0 ? Math.max(0, timestamp / 1_000) : 0)
   }
 
   assigned(partitions: readonly TopicPartition[]): void {
@@ -40,6 +54,7 @@ export class ConsumerMeters {
     for (const [key, place] of this.#lags) {
       if (ours.has(key)) continue
       lag.remove({ stage: this.#stage, ...place })
+      since.remove({ stage: this.#stage, ...place })
       this.#lags.delete(key)
     }
   }
