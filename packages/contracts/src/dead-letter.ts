@@ -31,3 +31,76 @@ export const deadLetterSchema = z.object({
 })
 
 export type DeadLetter = z.infer<typeof deadLetterSchema>
+
+export const deadLetterStates = ['waiting', 'replayed', 'discarded'] as const
+export type DeadLetterState = (typeof deadLetterStates)[number]
+
+/** A dead letter as the REST API lists it. */
+export interface DeadLetterResource {
+  dead_letter_id: string
+  state: DeadLetterState
+  service: string
+  stage: string
+  error: { code: string; message: string }
+  attempts: number
+  first_failed_at: string
+  last_failed_at: string
+  source: { topic: string; partition: number; offset: number; timestamp: string | null }
+  /** null when there is no value, or none that was kept. */
+  value_bytes: number | null
+  value_omitted: boolean
+  /** When it was replayed or discarded, and with which key; null while it waits. */
+  settled_at: string | null
+  settled_by: string | null
+}
+
+/** Bytes in base64, and as text where they are UTF-8. */
+export interface Bytes {
+  base64: string
+  text: string | null
+}
+
+/** A single dead letter, with the record itself. */
+export interface DeadLetterWhole extends DeadLetterResource {
+  key: Bytes | null
+  headers: { name: string; value: Bytes | null }[]
+  value: Bytes | null
+}
+
+const chosen = z.string().min(1).max(300)
+
+/** Which of the waiting letters to replay or discard. Without any limit `all` must say that it is meant. */
+export const deadLetterSelectionSchema = z
+  .strictObject({
+    all: z.literal(true).optional(),
+    error_code: chosen.optional(),
+    service: chosen.optional(),
+    topic: chosen.optional(),
+    since: timestamp.optional(),
+    /** The `up_to` of the answer before, to go on: what has failed since that began is left alone. */
+    up_to: chosen.optional(),
+  })
+  .refine(
+    ({ all, up_to: _, ...filter }) => (all === true) !== Object.values(filter).some(value => value !== undefined),
+    {
+      error: 'must have error_code, service, topic or since; or {"all": true} for every letter that waits',
+    },
+  )
+export type DeadLetterSelection = z.infer<typeof deadLetterSelectionSchema>
+
+/** A call does a bounded part: with `more` the next one, with the same selection and this `up_to`, goes on. */
+export interface DeadLettersSettled {
+  /** How many were replayed, or discarded. */
+  settled: number
+  /** How many of the selection wait on, because they cannot be replayed; always 0 of a discard. */
+  skipped: number
+  more: boolean
+  /** The newest letter when it began; null when there was none. */
+  up_to: string | null
+}
+
+/** By the UTC day of the first failure, the newest first, of each day the most frequent error first. */
+export interface DeadLettersReport {
+  days: number
+  items: { day: string; error_code: string; letters: number; waiting: number }[]
+}

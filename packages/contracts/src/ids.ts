@@ -5,6 +5,7 @@ const prefixes = {
   notification: 'ntf',
   delivery: 'dlv',
   alert: 'alt',
+  deadLetter: 'dlt',
   key: 'key',
   request: 'req',
 } as const

@@ -10,6 +10,8 @@ import { Database } from '@tocsin/postgres/database'
 import { closeRedis, connectRedis, pingRedis } from '@tocsin/redis/connection'
 import type { Service } from '@tocsin/runtime/run-service'
 import type { Config } from './config.ts'
+import { mirrorDeadLetters } from './dead-letters-mirror.ts'
+import { runUpkeep } from './dead-letters-upkeep.ts'
 import { outboxChannel } from './outbox.ts'
 import { Relay } from './relay.ts'
 import { endpointRoutes } from './routes/endpoints.ts'
@@ -22,7 +24,7 @@ import { liveReader } from './rule-live.ts'
 import { snapshotReader } from './snapshot-report.ts'
 import { statusReport } from './status.ts'
 
-/** Only the relay publishes, and it comes back by itself: half of the time that a stop may take is enough for a try. */
+/** The relay tries again by itself, and people a replay: half of the time that a stop may take is enough for a try. */
 const publishDeadlineMs = 5_000
 
 export async function start(service: Service, config: Config): Promise<void> {
@@ -60,6 +62,8 @@ export async function start(service: Service, config: Config): Promise<void> {
       .then(() => {
         service.run('outbox relay', stopping => relay.run(stopping))
         service.run('outbox notifications', stopping => database.listen(outboxChannel, () => relay.wake(), stopping))
+        service.run('dead letters', stopping => mirrorDeadLetters(kafka, database, stopping))
+        service.run('dead letters upkeep', stopping => runUpkeep(database, { log, stopping }))
       }),
     service.waitFor('kafka', () => kafkaProbe.check()),
     service.waitFor('redis', () => pingRedis(redis)),
