@@ -11,9 +11,11 @@ import { closeRedis, connectRedis, pingRedis } from '@tocsin/redis/connection'
 import type { Service } from '@tocsin/runtime/run-service'
 import type { Config } from './config.ts'
 import { mirrorDeadLetters } from './dead-letters-mirror.ts'
+import { Settler } from './dead-letters-settle.ts'
 import { runUpkeep } from './dead-letters-upkeep.ts'
 import { outboxChannel } from './outbox.ts'
 import { Relay } from './relay.ts'
+import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { endpointRoutes } from './routes/endpoints.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { ruleVersionRoutes } from './routes/rule-versions.ts'
@@ -51,6 +53,7 @@ export async function start(service: Service, config: Config): Promise<void> {
       ...ruleVersionRoutes(database),
       ...snapshotRoutes(database, snapshotReader(database, redis, config.REDIS_KEY_PREFIX)),
       ...notificationRoutes(database),
+      ...deadLetterRoutes(database, new Settler({ database, producer, kafka })),
     ],
   })
   await serveApi(service, config, app)

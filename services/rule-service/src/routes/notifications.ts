@@ -5,7 +5,6 @@ import {
   notificationStatuses,
 } from '@tocsin/contracts/http'
 import { pageOf, pageRequest, single } from '@tocsin/http/paging'
-import { invalidAt } from '@tocsin/http/problems'
 import type { ApiRequest, Route } from '@tocsin/http/routes'
 import type { Database } from '@tocsin/postgres/database'
 import { noSuch } from '../not-found.ts'
@@ -17,6 +16,7 @@ import {
   listNotifications,
   type NotificationRow,
 } from '../notifications-store.ts'
+import { oneOf } from '../query-values.ts'
 import { findTeam } from '../teams-store.ts'
 
 /** What the pipeline did, to be looked at: nothing here can be changed. */
@@ -76,16 +76,6 @@ export function notificationRoutes(database: Database): Route[] {
       },
     },
   ]
-}
-
-function oneOf<Value extends string>(
-  allowed: readonly Value[],
-  query: ApiRequest['query'],
-  name: string,
-): Value | undefined {
-  const given = single(query, name)
-  if (given === undefined || allowed.includes(given as Value)) return given as Value | undefined
-  throw invalidAt(`/${name}`, 'invalid_value', `must be one of ${allowed.join(', ')}`)
 }
 
 function notificationResource(row: NotificationRow): NotificationResource {
