@@ -186,14 +186,38 @@ test('a resolve is told as resolved, and not at all where the rule does not ask 
   await stayAt(1)
 })
 
-test('a malformed record goes to the dead letters and the partition goes on', async () => {
+test('a malformed record goes to the dead letters, where the API shows it, and the partition goes on', async () => {
   await team.addRule()
   const topic = `${stack.topicPrefix}alerts.new`
   const good = JSON.stringify(alert({ alert_id: `g-${team.id}` }))
+  const loud = JSON.stringify({ ...alert(), severity: 'LOUD' })
   await publishRaw(testServers().kafkaBrokers, topic, [
     { value: '{"alert_id":', partition: 3 },
-    { value: JSON.stringify({ ...alert(), severity: 'LOUD' }), partition: 3 },
+    { value: loud, partition: 3 },
     { value: good, partition: 3 },
   ])
   await webhooks(1)
+  const { items } = await eventually(async () => {
+    const { body } = await stack.call('GET', '/api/v1/dead-letters?state=waiting&service=evaluator')
+    expect(body).toMatchObject({ items: [{}, {}] })
+    return body as { items: { dead_letter_id: string; source: object }[] }
+  })
+  const letters = await Promise.all(
+    items.map(async ({ dead_letter_id }) => (await stack.call('GET', `/api/v1/dead-letters/${dead_letter_id}`)).body),
+  )
+  const source = { topic, partition: 3 }
+  expect(letters).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({
+        source: expect.objectContaining(source),
+        value: { base64: btoa('{"alert_id":'), text: '{"alert_id":' },
+        error: { code: 'not_json', message: expect.anything() },
+      }),
+      expect.objectContaining({
+        source: expect.objectContaining(source),
+        value: { base64: btoa(loud), text: loud },
+        error: { code: 'not_the_schema', message: expect.stringContaining('/severity') },
+      }),
+    ]),
+  )
 })

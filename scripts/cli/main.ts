@@ -14,14 +14,18 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
   test: { summary: 'all tests that this machine can run', load: () => import('./test.ts') },
   bench: { summary: 'measure the running stack', load: () => import('./bench.ts') },
   snapshot: { summary: 'which rules the evaluators match with; rebuild it', load: () => import('./snapshot.ts') },
+  'dead-letters': {
+    summary: 'what no service could handle; replay it, discard it',
+    load: () => import('./dead-letters.ts'),
+  },
 }
 
 const help = `Usage: ./tocsin <command> [options]
 
 ${Object.entries(commands)
-  .map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`)
   .join('\n')}
-  help     this page, or that of a command: ./tocsin help up
+  help         this page, or that of a command: ./tocsin help up
 
 TOCSIN_HOME is the folder of data, logs and state (.tocsin in this clone when not set);
 with another one, a second stack runs beside the first.
