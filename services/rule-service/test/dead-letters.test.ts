@@ -227,6 +227,28 @@ describe('replay', () => {
     expect(await stateOf(id!)).toBe('waiting')
   })
 
+  it('published and then not marked leaves a letter that waits, and that a second replay publishes again', async () => {
+    const [id] = await add(ours())
+    let published = 0
+    const producer: Producer = {
+      send: async () => {
+        published++
+        // As a crash of this process or of Postgres does, right behind the acknowledgement.
+        const holders = `pid <> pg_backend_pid() AND datname = current_database() AND state = 'idle in transaction'`
+        if (published === 1) {
+          await running.database.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${holders}`)
+        }
+        return []
+      },
+      close: async () => {},
+    }
+    const settler = new Settler({ database: running.database, producer, kafka: kafka() })
+    await expect(settler.replay(id!, 'key_test')).rejects.toMatchObject({ code: 'postgres_unavailable' })
+    expect(await stateOf(id!)).toBe('waiting')
+    expect(await settler.replay(id!, 'key_test')).toMatchObject({ state: 'replayed' })
+    expect(published).toBe(2)
+  })
+
   it('of a record that Kafka refuses is 409; of many, the others are replayed', async () => {
     const large = base64(Buffer.alloc(1_500_000))
     const [good, tooLarge] = await add(ours({}, failed('big')), ours({}, { ...failed('big'), value: large }))
