@@ -2,7 +2,7 @@ import { topics } from '@tocsin/contracts/topics'
 import { cachedKeys } from '@tocsin/http/api-keys'
 import { createApp } from '@tocsin/http/app'
 import { serveApi } from '@tocsin/http/serve'
-import { createKafka } from '@tocsin/kafka/client'
+import { createKafka, type KafkaClient } from '@tocsin/kafka/client'
 import { createProducer } from '@tocsin/kafka/producer'
 import { createKafkaProbe } from '@tocsin/kafka/topics'
 import { findApiKey } from '@tocsin/postgres/api-keys'
@@ -60,15 +60,18 @@ export async function start(service: Service, config: Config): Promise<void> {
 
   await Promise.all([
     // The relay waits for Kafka by itself, and works as soon as there is a database to read from.
-    service
-      .waitFor('postgres', () => database.ping())
-      .then(() => {
-        service.run('outbox relay', stopping => relay.run(stopping))
-        service.run('outbox notifications', stopping => database.listen(outboxChannel, () => relay.wake(), stopping))
-        service.run('dead letters', stopping => mirrorDeadLetters(kafka, database, stopping))
-        service.run('dead letters upkeep', stopping => runUpkeep(database, { log, stopping }))
-      }),
+    service.waitFor('postgres', () => database.ping()).then(() => runTasks(service, { relay, database, kafka })),
     service.waitFor('kafka', () => kafkaProbe.check()),
     service.waitFor('redis', () => pingRedis(redis)),
   ])
+}
+
+function runTasks(
+  service: Service,
+  { relay, database, kafka }: { relay: Relay; database: Database; kafka: KafkaClient },
+) {
+  service.run('outbox relay', stopping => relay.run(stopping))
+  service.run('outbox notifications', stopping => database.listen(outboxChannel, () => relay.wake(), stopping))
+  service.run('dead letters', stopping => mirrorDeadLetters(kafka, database, stopping))
+  service.run('dead letters upkeep', stopping => runUpkeep(database, { log: service.log, stopping }))
 }

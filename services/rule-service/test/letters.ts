@@ -5,8 +5,13 @@ import { createKafkaSource } from '@tocsin/kafka/kafkajs-source'
 import { createProducer } from '@tocsin/kafka/producer'
 import type { Batch, KafkaRecord } from '@tocsin/kafka/source'
 import { onTestFinished } from 'vitest'
+import { upsertDeadLetters } from '../src/dead-letters-store.ts'
+import type { RunningRuleService } from './running-rule-service.ts'
 
 export const base64 = (text: string | Buffer) => Buffer.from(text).toString('base64')
+
+export const failed = (code: string) => ({ error: { code, message: 'x' } })
+export const idsOf = (body: { items: { dead_letter_id: string }[] }) => body.items.map(item => item.dead_letter_id)
 
 let offsets = 0
 
@@ -59,4 +64,18 @@ export function recordsOf(kafka: KafkaClient, topic: string): KafkaRecord[] {
     await reading
   })
   return records
+}
+
+/** One after the other, so that their ids have their order. Gives the ids. */
+export async function addLetters(
+  { call, database }: RunningRuleService,
+  letters: readonly DeadLetter[],
+): Promise<string[]> {
+  const ids: string[] = []
+  for (const one of letters) {
+    await upsertDeadLetters(database, [one])
+    await new Promise(resolve => setTimeout(resolve, 2)) // ids have the time in milliseconds
+    ids.push(idsOf((await call('GET', '/api/v1/dead-letters?limit=1')).body)[0]!)
+  }
+  return ids
 }
