@@ -58,9 +58,9 @@ export function* linesOf(text: string): Generator<RuleLine> {
 }
 
 /**
- * About 2√rules chunks, a power of two. A change costs each reader the manifest, which grows with the number of chunks,
- * and one chunk, which shrinks with it: measured 0.55 µs for each chunk and 1.9 µs for each rule of the one, so that both
- * cost about the same there. The count stays until it is off by more than a factor of two, because another one puts every
+ * About 2√rules chunks, a power of two. A change costs the leader, and each reader that missed the news, the manifest, which
+ * grows with the number of chunks, and one chunk, which shrinks with it: a reader 0.55 µs for each chunk and 1.9 µs for each
+ * rule of the one in a loop, so that both cost about the same there. The count stays until it is off by more than a factor of two, because another one puts every
  * rule into another chunk.
  */
 export function chunkCountFor(rules: number, current?: number): number {
