@@ -149,7 +149,11 @@ function placesOf(
 /** Within a few bytes per record of what the broker counts. */
 function sizeOf({ key, value, headers = {} }: OutgoingMessage): number {
   let bytes = 32 + lengthOf(key) + lengthOf(value)
-  for (const name in headers) bytes += 8 + name.length + lengthOf(headers[name] ?? null)
+  for (const name in headers) {
+    const value = headers[name] ?? null
+    if (!Array.isArray(value)) bytes += 8 + name.length + lengthOf(value)
+    else for (const one of value) bytes += 8 + name.length + lengthOf(one)
+  }
   return bytes
 }
 

@@ -11,7 +11,8 @@ export interface OutgoingMessage {
   /** Decides the partition, so it keeps order; null spreads messages evenly. */
   key: string | Buffer | null
   value: string | Buffer | null
-  headers?: Readonly<Record<string, string | Buffer>>
+  /** A name with several values is several headers. */
+  headers?: Readonly<Record<string, string | Buffer | (string | Buffer)[]>>
   /** Milliseconds since 1970; the time of sending when not given. */
   timestamp?: number
 }

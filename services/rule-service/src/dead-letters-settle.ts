@@ -177,15 +177,14 @@ function withinBytes(letters: readonly HeldLetter[]): HeldLetter[] {
 
 /**
  * As it was, with one exception: a header without a value becomes one with an empty value, because kafkajs fails on the
- * former. A name that comes twice is told to kafkajs as an array, which the type of OutgoingMessage does not know of.
+ * former.
  */
 export function originalRecord(letter: DeadLetterRecord & { source_topic: string }): OutgoingMessage {
   const { source_topic: topic, key, value } = letter
   const named = Map.groupBy(letter.headers, header => header.name)
   const headers = Object.fromEntries(
     Array.from(named, ([name, all]) => {
-      const values = all.map(header => Buffer.from(header.value ?? '', 'base64'))
-      return [name, values.length === 1 ? values[0]! : (values as unknown as Buffer)]
+      return [name, all.map(header => Buffer.from(header.value ?? '', 'base64'))]
     }),
   )
   return { topic, key, value, headers }
