@@ -143,8 +143,8 @@ async function whatIsWrong(stack: StackClient, source: string, alerts: number): 
   const database = openDatabase(stack.urls.database_url)
   try {
     const { rows } = await database.query<{ made: number; alerts: number; pending: number }>(
-      `SELECT count(*) AS made, count(DISTINCT alert_id) AS alerts, count(*) FILTER (WHERE status = 'pending') AS pending
-         FROM notifications WHERE team_id LIKE $1 || '-%'`,
+      `SELECT count(*) AS made, count(DISTINCT alert_id) AS alerts, count(h.handover_id) AS pending
+         FROM notifications LEFT JOIN handovers h USING (handover_id) WHERE team_id LIKE $1 || '-%'`,
       [source],
     )
     const [{ made, alerts: distinct, pending }] = rows as [(typeof rows)[0] & object]

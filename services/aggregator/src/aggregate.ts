@@ -6,9 +6,10 @@ import { headerText } from '@tocsin/kafka/headers'
 import type { OutgoingMessage, Producer } from '@tocsin/kafka/producer'
 import type { KafkaRecord } from '@tocsin/kafka/source'
 import type { Database } from '@tocsin/postgres/database'
+import { endHandovers } from './handovers-store.ts'
 import { mergeMatches } from './merge-matches.ts'
 import { handedOver, notifications, readySeconds } from './meters.ts'
-import { endHandover, markReady, type Pending, upsertNotifications } from './notifications-store.ts'
+import { upsertNotifications } from './notifications-store.ts'
 
 /** A match, and the headers that go on with its notification. */
 export interface IncomingMatch {
@@ -18,9 +19,10 @@ export interface IncomingMatch {
 
 /**
  * Matches become notifications, each (team, alert) one. The order of the steps is the guarantee: row first, then the
- * record, then the mark, then (in `consume`) the offset. A crash between two steps leaves either the offset behind or
- * the row pending, and both are taken up again; what is then published twice is one row to the sender. A row whose match
- * has more rules to come stays pending until they are there: whom the sender tells is decided by the rules that it finds.
+ * record, then the end of the handover, then (in `consume`) the offset. A crash between two steps leaves the offset behind,
+ * the handover, or both, and each is taken up again; what is then published twice is one row to the sender. A row whose
+ * match has more rules to come stays pending until they are there: whom the sender tells is decided by the rules that it
+ * finds.
  */
 export function createAggregate(db: Database, producer: Producer, topic: string): Stage<IncomingMatch> {
   return {
@@ -28,17 +30,20 @@ export function createAggregate(db: Database, producer: Producer, topic: string)
     decode: decodeMatch,
     async handle(events) {
       const incoming = mergeMatches(events.map(event => event.value))
-      const { handoverId, pending, created, merged } = await upsertNotifications(
+      const { pending, handoverIds, created, merged } = await upsertNotifications(
         db,
         incoming.map(({ match }) => match),
       )
       notifications.inc({ outcome: 'created' }, created)
       notifications.inc({ outcome: 'merged' }, merged)
       notifications.inc({ outcome: 'repeated' }, events.length - created - merged)
-      const whole = incoming.filter(({ match }) => !match.more_rules)
-      const handOvers = withSources(pending, whole)
-      await handOver(db, producer, topic, handOvers)
-      if (created + merged > 0) await endHandover(db, handoverId)
+      const handOvers = incoming.flatMap(({ match, headers }, at) => {
+        const notificationId = pending[at]
+        return notificationId === undefined || match.more_rules ? [] : [handOverOf(notificationId, match, headers)]
+      })
+      if (handOvers.length === 0) return
+      await handOver(producer, topic, handOvers)
+      await endHandovers(db, handoverIds)
       handedOver.inc({ by: 'aggregate' }, handOvers.length)
     },
   }
@@ -55,7 +60,10 @@ export function decodeMatch(record: KafkaRecord): IncomingMatch {
 }
 
 /** A notification to publish, with what the record says besides the row. */
-export interface HandOver extends Pending {
+export interface HandOver {
+  notificationId: string
+  teamId: string
+  alertId: string
   /** What keeps its order: the alert's `dedup_key`, else its `alert_id`. */
   problem: string
   /** When it happened, as far as that is known. */
@@ -63,33 +71,16 @@ export interface HandOver extends Pending {
   headers: Record<string, string>
 }
 
-/** In the order of arrival, which keeps the order of a problem; the rows come in that of the unique index. */
-function withSources(pending: readonly Pending[], incoming: readonly IncomingMatch[]): HandOver[] {
-  const rows = new Map(pending.map(row => [keyOf(row.teamId, row.alertId), row]))
-  return incoming.flatMap(({ match: { team_id, alert }, headers }) => {
-    const row = rows.get(keyOf(team_id, alert.alert_id))
-    if (row === undefined) return []
-    return [{ ...row, problem: problemKey(alert), since: Date.parse(alert.event_ts), headers }]
-  })
+function handOverOf(notificationId: string, { team_id, alert }: Match, headers: Record<string, string>): HandOver {
+  const [problem, since] = [problemKey(alert), Date.parse(alert.event_ts)]
+  return { notificationId, teamId: team_id, alertId: alert.alert_id, problem, since, headers }
 }
 
-const keyOf = (teamId: string, alertId: string) => JSON.stringify([teamId, alertId])
-
-/** Published and acknowledged first, marked afterwards: the other way round a crash would lose the notification. */
-export async function handOver(
-  db: Parameters<typeof markReady>[0],
-  producer: Producer,
-  topic: string,
-  rows: readonly HandOver[],
-): Promise<void> {
+export async function handOver(producer: Producer, topic: string, rows: readonly HandOver[]): Promise<void> {
   if (rows.length === 0) return
   await producer.send(rows.map(row => readyRecord(row, topic)))
   const now = Date.now()
   for (const { since } of rows) readySeconds.observe(Math.max(0, now - since) / 1_000)
-  await markReady(
-    db,
-    rows.map(row => row.notificationId),
-  )
 }
 
 export function readyRecord(row: HandOver, topic: string): OutgoingMessage {

@@ -1,157 +1,158 @@
 import { randomUUID } from 'node:crypto'
-import { newId } from '@tocsin/contracts/ids'
+import { newIds } from '@tocsin/contracts/ids'
 import type { Match } from '@tocsin/contracts/messages'
-import type { Queryable } from '@tocsin/postgres/database'
-
-/** A notification that is in the table and that nobody is known to have handed over. */
-export interface Pending {
-  notificationId: string
-  teamId: string
-  alertId: string
-}
+import type { Database, Queryable } from '@tocsin/postgres/database'
+import { makePartitions } from './partitions.ts'
 
 export interface Upserted {
-  /** To be ended when what is pending was handed over. */
-  handoverId: string
-  pending: Pending[]
+  /** For each match its notification, if nobody is known to have handed it over. */
+  pending: (string | undefined)[]
+  /** To be ended when all that is pending, and has all its rules, was handed over. */
+  handoverIds: string[]
   created: number
   /** Rows that were there and got rules that they did not have. */
   merged: number
 }
 
-interface UpsertedRow {
-  notification_id: string
-  team_id: string
-  alert_id: string
-  status: string
-  created: boolean
-  merged: boolean
+/** A match on its way into the table. */
+interface Incoming {
+  /** Its place in the batch. */
+  readonly at: number
+  readonly match: Match
+  readonly notificationId: string
 }
 
 /**
- * The boundary of the pipeline, in one statement for a batch: a row per (team, alert), made once. A rule that matched
- * later is added to the row; a match that says nothing new leaves the row untouched, so a topic read again from its
- * start writes nothing. The second half finds rows that an earlier run made and did not hand over; its snapshot is
- * older than the first half's rows, so the two never give the same one.
+ * The boundary of the pipeline: a row per (team, alert), made once. Of rows that were there already, a rule that matched
+ * later is added to them; those whose batch was never handed over become part of this one; and a match that says nothing
+ * new leaves its row untouched, so a topic read again from its start writes nothing.
  *
  * `matches` must hold each (team, alert) once.
  */
-export async function upsertNotifications(db: Queryable, matches: readonly Match[]): Promise<Upserted> {
+export async function upsertNotifications(db: Database, matches: readonly Match[]): Promise<Upserted> {
+  const ids = newIds('notification', matches.length)
+  const incoming = matches.map((match, at) => ({ at, match, notificationId: ids[at]! }))
   // In the order of the unique index: aggregators that have the same rows (a partition that changed hands) then wait
   // for each other in a line and not in a circle.
-  const sorted = matches.toSorted(byTeamAndAlert)
-  const handoverId = randomUUID()
-  const { rows } = await db.query<UpsertedRow>(
-    `WITH match AS (
-       SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::json[], $6::jsonb[])
-         AS m (notification_id, team_id, alert_id, dedup_key, alert, rules)
-     ), upserted AS (
-       INSERT INTO notifications AS n (notification_id, team_id, alert_id, dedup_key, alert, rules)
-       SELECT * FROM match
-       ON CONFLICT (team_id, alert_id) DO UPDATE
-       SET rules = n.rules || (
-             SELECT jsonb_agg(late) FROM jsonb_array_elements(excluded.rules) AS late
-             WHERE NOT n.rules @> jsonb_build_array(jsonb_build_object('rule_id', late -> 'rule_id'))),
-           updated_at = now()
-       WHERE EXISTS (
-         SELECT FROM jsonb_array_elements(excluded.rules) AS late
-         WHERE NOT n.rules @> jsonb_build_array(jsonb_build_object('rule_id', late -> 'rule_id')))
-       RETURNING n.notification_id, n.team_id, n.alert_id, n.status
-     ), begun AS (
-       INSERT INTO handovers (handover_id) SELECT $7 WHERE EXISTS (SELECT FROM upserted)
-     )
-     SELECT u.*, m.notification_id IS NOT NULL AS created, m.notification_id IS NULL AS merged
-     FROM upserted u LEFT JOIN match m USING (notification_id)
-     UNION ALL
-     SELECT n.notification_id, n.team_id, n.alert_id, n.status, false, false
-     FROM notifications n JOIN match m USING (team_id, alert_id)
-     WHERE n.status = 'pending' AND NOT EXISTS (SELECT FROM upserted u WHERE u.notification_id = n.notification_id)`,
-    [
-      sorted.map(() => newId('notification')),
-      sorted.map(match => match.team_id),
-      sorted.map(match => match.alert.alert_id),
-      sorted.map(match => match.alert.dedup_key ?? null),
-      sorted.map(match => JSON.stringify(match.alert)),
-      sorted.map(match => JSON.stringify(match.rules)),
-      handoverId,
-    ],
+  incoming.sort(byTeamAndAlert)
+  const [wholeId, againId] = [randomUUID(), randomUUID()]
+  const insert = () => insertNew(db, incoming, wholeId)
+  const created = await insert().catch(error =>
+    isWithoutPartition(error) ? makePartitions(db).then(insert) : Promise.reject(error),
   )
+  const known = incoming.filter(row => !created.has(row.notificationId))
+  const updated = known.length === 0 ? [] : await updateKnown(db, known, againId)
+  const pending = ids.map(id => (created.has(id) ? id : undefined))
+  for (const row of updated) if (row.pending) pending[row.at] = row.notification_id
   return {
-    handoverId,
-    pending: rows.filter(row => row.status === 'pending').map(pendingOf),
-    created: rows.filter(row => row.created).length,
-    merged: rows.filter(row => row.merged).length,
+    pending,
+    handoverIds: [wholeId, againId],
+    created: created.size,
+    merged: updated.filter(row => row.merged).length,
   }
 }
 
-function byTeamAndAlert(a: Match, b: Match): number {
+/** A clock that went ahead of the upkeep, as that of a machine that slept for days. */
+const isWithoutPartition = (error: unknown) => error instanceof Error && 'code' in error && error.code === '23514'
+
+function byTeamAndAlert({ match: a }: Incoming, { match: b }: Incoming): number {
   if (a.team_id !== b.team_id) return a.team_id < b.team_id ? -1 : 1
   return a.alert.alert_id < b.alert.alert_id ? -1 : 1
 }
 
-function pendingOf(row: { notification_id: string; team_id: string; alert_id: string }): Pending {
-  return { notificationId: row.notification_id, teamId: row.team_id, alertId: row.alert_id }
+/**
+ * Makes those that have no row yet, in one statement, and gives their ids. JSON without line ends goes over as lines of
+ * one text: as elements of an array each has to be escaped, sent with its escapes and read again, which cost as much
+ * processor time as the rest of the statement, here and in Postgres.
+ */
+async function insertNew(db: Queryable, rows: readonly Incoming[], wholeId: string): Promise<Set<string>> {
+  // Parts wait for the rest of their rules, and must not keep the batch that they came with from being ended.
+  const partsId = randomUUID()
+  const lines = (of: (row: Incoming) => string) => rows.map(of).join('\n')
+  const inserted = await db.query<{ notification_id: string }>(
+    `WITH match AS (
+       SELECT notification_id, team_id, alert_id, dedup_key, alert::json, rules::json, status, handover_id::uuid
+       FROM unnest(string_to_array($1, E'\\n'), string_to_array($2, E'\\n'), $3::text[], $4::text[],
+                   string_to_array($5, E'\\n'), string_to_array($6, E'\\n'), string_to_array($7, E'\\n'),
+                   string_to_array($8, E'\\n'))
+         AS m (notification_id, team_id, alert_id, dedup_key, alert, rules, status, handover_id)
+     ), key AS (
+       INSERT INTO notification_keys (team_id, alert_id, notification_id)
+       SELECT team_id, alert_id, notification_id FROM match
+       ON CONFLICT (team_id, alert_id) DO NOTHING
+       RETURNING notification_id
+     ), made AS (
+       INSERT INTO notifications (notification_id, team_id, alert_id, dedup_key, alert, rules, status, handover_id)
+       SELECT match.* FROM match JOIN key USING (notification_id)
+     ), begun AS (
+       INSERT INTO handovers (handover_id, first_id, last_id)
+       SELECT handover_id, min(notification_id), max(notification_id)
+       FROM match JOIN key USING (notification_id) GROUP BY handover_id
+     )
+     SELECT notification_id FROM key`,
+    [
+      lines(row => row.notificationId),
+      lines(row => row.match.team_id),
+      rows.map(row => row.match.alert.alert_id),
+      rows.map(row => row.match.alert.dedup_key ?? null),
+      lines(row => JSON.stringify(row.match.alert)),
+      lines(row => JSON.stringify(row.match.rules)),
+      lines(row => (namesEndpoints(row.match) ? 'ready' : 'skipped')),
+      lines(row => (row.match.more_rules ? partsId : wholeId)),
+    ],
+  )
+  return new Set(inserted.rows.map(row => row.notification_id))
+}
+
+const namesEndpoints = (match: Match) => match.rules.some(rule => rule.endpoint_ids.length > 0)
+
+interface UpdatedRow {
+  at: number
+  notification_id: string
+  merged: boolean
+  pending: boolean
 }
 
 /**
- * Handed over. Never waits for a row, so it cannot be part of a deadlock: who holds one of these rows is either setting
- * a later status, or merging rules into it, and then hands it over himself.
+ * Rows that were there before. What is pending goes over to a batch of ours, unless the rest of its rules is still to
+ * come; who had it before may hand it over too, which is a repeat to the sender.
  */
-export async function markReady(db: Queryable, notificationIds: readonly string[]): Promise<void> {
-  await db.query(
-    `UPDATE notifications SET status = 'ready', updated_at = now()
-     WHERE notification_id IN (
-       SELECT notification_id FROM notifications
-       WHERE notification_id = ANY($1) AND status = 'pending' FOR NO KEY UPDATE SKIP LOCKED)`,
-    [notificationIds],
+async function updateKnown(db: Queryable, rows: readonly Incoming[], againId: string): Promise<UpdatedRow[]> {
+  const { rows: updated } = await db.query<UpdatedRow>(
+    `WITH match AS (
+       SELECT * FROM unnest($1::int[], $2::text[], $3::text[], $4::jsonb[], $5::bool[], $6::bool[])
+         AS m (at, team_id, alert_id, rules, whole, names_endpoints)
+     ), changing AS (
+       -- Looked at once more when the lock had to be waited for: what another added meanwhile is not late.
+       SELECT m.*, n.notification_id, late.rules AS late, h.handover_id IS NOT NULL AS pending
+       FROM match m JOIN notification_keys USING (team_id, alert_id) JOIN notifications n USING (notification_id)
+       LEFT JOIN handovers h USING (handover_id),
+       LATERAL (SELECT jsonb_agg(late) AS rules FROM jsonb_array_elements(m.rules) AS late
+                WHERE NOT n.rules::jsonb @> jsonb_build_array(jsonb_build_object('rule_id', late -> 'rule_id'))) AS late
+       WHERE late.rules IS NOT NULL OR h.handover_id IS NOT NULL AND whole
+       ORDER BY m.team_id, m.alert_id FOR NO KEY UPDATE OF n
+     ), changed AS (
+       UPDATE notifications n
+       SET rules = CASE WHEN late IS NULL THEN n.rules ELSE (n.rules::jsonb || late)::json END,
+           status = CASE WHEN n.status = 'skipped' AND pending AND names_endpoints THEN 'ready' ELSE n.status END,
+           handover_id = CASE WHEN pending AND whole THEN $7 ELSE n.handover_id END,
+           updated_at = now()
+       FROM changing c WHERE n.notification_id = c.notification_id
+       RETURNING c.at, n.notification_id, late IS NOT NULL AS merged, pending AND whole AS pending
+     ), begun AS (
+       INSERT INTO handovers (handover_id, first_id, last_id)
+       SELECT $7, min(notification_id), max(notification_id) FROM changed WHERE pending HAVING count(*) > 0
+     )
+     SELECT * FROM changed`,
+    [
+      rows.map(row => row.at),
+      rows.map(row => row.match.team_id),
+      rows.map(row => row.match.alert.alert_id),
+      rows.map(row => JSON.stringify(row.match.rules)),
+      rows.map(row => !row.match.more_rules),
+      rows.map(row => namesEndpoints(row.match)),
+      againId,
+    ],
   )
-}
-
-/**
- * Unless one of its notifications is still pending: a match that has rules to come, or a row that somebody else held
- * while it was marked. The sweep then looks again.
- */
-export async function endHandover(db: Queryable, handoverId: string): Promise<void> {
-  await db.query(
-    `DELETE FROM handovers h WHERE handover_id = $1
-     AND NOT EXISTS (SELECT FROM notifications n WHERE n.created_at = h.made_at AND n.status = 'pending')`,
-    [handoverId],
-  )
-}
-
-export interface LeftBehind extends Pending {
-  problem: string
-  createdAt: Date
-}
-
-/** Oldest first. */
-export async function findHandovers(db: Queryable, olderThanMs: number): Promise<string[]> {
-  const { rows } = await db.query<{ handover_id: string }>(
-    `SELECT handover_id FROM handovers WHERE made_at < now() - $1 * interval '1 ms' ORDER BY made_at`,
-    [olderThanMs],
-  )
-  return rows.map(row => row.handover_id)
-}
-
-/**
- * Of the rows that one batch made, those that nobody handed over; none if another sweep has the batch. The locks last as
- * long as the transaction of the caller. Without the alerts, which may have half a megabyte each; Postgres could not
- * look into them either, because `->>` fails on U+0000 and half surrogate pairs anywhere in a `json` value.
- */
-export async function lockLeftBehind(db: Queryable, handoverId: string, limit: number): Promise<LeftBehind[]> {
-  const { rows } = await db.query<{
-    notification_id: string
-    team_id: string
-    alert_id: string
-    problem: string
-    created_at: Date
-  }>(
-    `WITH batch AS (SELECT made_at FROM handovers WHERE handover_id = $1 FOR UPDATE SKIP LOCKED)
-     SELECT notification_id, team_id, alert_id, coalesce(dedup_key, alert_id) AS problem, created_at
-     FROM notifications JOIN batch ON created_at = made_at
-     WHERE status = 'pending'
-     ORDER BY notification_id LIMIT $2 FOR NO KEY UPDATE OF notifications SKIP LOCKED`,
-    [handoverId, limit],
-  )
-  return rows.map(row => ({ ...pendingOf(row), problem: row.problem, createdAt: row.created_at }))
+  return updated
 }

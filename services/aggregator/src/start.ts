@@ -11,6 +11,7 @@ import type { Service } from '@tocsin/runtime/run-service'
 import { createAggregate } from './aggregate.ts'
 import type { Config } from './config.ts'
 import { statusOfMeters } from './meters.ts'
+import { runUpkeep } from './storage-upkeep.ts'
 import { createSweep } from './sweep.ts'
 
 export async function start(service: Service, config: Config): Promise<void> {
@@ -20,6 +21,8 @@ export async function start(service: Service, config: Config): Promise<void> {
   const db = new Database(config, log)
   service.onStop('postgres', () => db.close())
   await service.waitFor('postgres', () => db.ping())
+
+  service.run('upkeep', stopping => runUpkeep(db, stopping, { keptDays: config.NOTIFICATIONS_KEPT_DAYS, log }))
 
   const kafka = createKafka(config, { clientId: 'tocsin-aggregator', log })
   const probe = createKafkaProbe(kafka)

@@ -4,10 +4,10 @@ import { failureLevel, pause } from '@tocsin/runtime/backoff'
 import { isRetryable, messageOf } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
 import { handOver } from './aggregate.ts'
+import { endHandovers, findHandovers, findLeftBehind, lockHandover } from './handovers-store.ts'
 import { handedOver } from './meters.ts'
-import { endHandover, findHandovers, lockLeftBehind } from './notifications-store.ts'
 
-/** Rows in one transaction, which stays open while they are published: few enough for that to take milliseconds. */
+/** Rows that are in memory, and published, at once. */
 const rowsPerRound = 500
 
 export interface SweepOptions {
@@ -32,24 +32,30 @@ export function createSweep(
   log: Logger,
   { afterMs, intervalMs }: SweepOptions,
 ): Sweep {
-  const round = (handoverId: string) =>
+  const sweepBatch = (handoverId: string) =>
     db.transaction(async client => {
-      const rows = await lockLeftBehind(client, handoverId, rowsPerRound)
-      // Neither the trace of the record that made the row nor the time of the event is a column of it.
-      const handOvers = rows.map(row => ({ ...row, since: row.createdAt.getTime(), headers: { origin: 'aggregator' } }))
-      await handOver(client, producer, topic, handOvers)
-      await endHandover(client, handoverId)
-      return rows.length
+      let total = 0
+      if (!(await lockHandover(client, handoverId))) return total
+      for (let after = '', found = rowsPerRound; found === rowsPerRound; ) {
+        const rows = await findLeftBehind(client, handoverId, after, rowsPerRound)
+        // Neither the trace of the record that made the row nor the time of the event is a column of it.
+        const handOvers = rows.map(row => ({
+          ...row,
+          since: row.createdAt.getTime(),
+          headers: { origin: 'aggregator' },
+        }))
+        await handOver(producer, topic, handOvers)
+        found = rows.length
+        after = rows.at(-1)?.notificationId ?? after
+        total += found
+      }
+      await endHandovers(client, [handoverId])
+      return total
     })
 
   const once = async () => {
     let total = 0
-    for (const handoverId of await findHandovers(db, afterMs)) {
-      for (let found = rowsPerRound; found === rowsPerRound; ) {
-        found = await round(handoverId)
-        total += found
-      }
-    }
+    for (const handoverId of await findHandovers(db, afterMs)) total += await sweepBatch(handoverId)
     if (total > 0) {
       handedOver.inc({ by: 'sweep' }, total)
       log.warn({ notifications: total }, 'handed over notifications that had been left behind')

@@ -14,15 +14,32 @@ export interface NotificationRow {
   updated_at: Date
 }
 
-const notificationColumns = 'notification_id, team_id, alert_id, alert, rules, status, created_at, updated_at'
+/** A row is `ready` when it is made, and pending for as long as the batch that it is handed over with. */
+const isPending = `handover_id IN (SELECT handover_id FROM handovers) AND status IN ('ready', 'skipped')`
+
+const notificationColumns = `notification_id, team_id, alert_id, alert, rules,
+  CASE WHEN ${isPending} THEN 'pending' ELSE status END AS status, created_at, updated_at`
 
 export interface NotificationFilter {
   alertId: string | undefined
   status: NotificationStatus | undefined
 }
 
-/** Rows at these ends have them in a column of its own, which has an index; see migration 0006. */
-const isRare = (status: NotificationStatus | undefined) => status === 'partial' || status === 'failed'
+/** Of rows with the status that is the third parameter. */
+function withStatus(status: NotificationStatus | undefined): string {
+  switch (status) {
+    case undefined:
+      return '$3::text IS NULL'
+    case 'pending':
+      // Nearly always there is no batch on its way, and so nothing to look through.
+      return `$3 = 'pending' AND ${isPending} AND notification_id >= (SELECT min(first_id) FROM handovers)`
+    case 'partial':
+    case 'failed':
+      return 'outcome = $3' // it has an index
+    default:
+      return `status = $3 AND NOT (${isPending})`
+  }
+}
 
 export async function listNotifications(
   db: Queryable,
@@ -33,8 +50,9 @@ export async function listNotifications(
   const { rows } = await db.query<NotificationRow>(
     `SELECT ${notificationColumns} FROM notifications
      WHERE team_id = $1
-       AND ($2::text IS NULL OR alert_id = $2)
-       AND ($3::text IS NULL OR ${isRare(status) ? 'outcome' : 'status'} = $3)
+       AND ($2::text IS NULL OR notification_id = (
+             SELECT notification_id FROM notification_keys WHERE team_id = $1 AND alert_id = $2))
+       AND ${withStatus(status)}
        AND ($4::text IS NULL OR notification_id < $4)
      ORDER BY notification_id DESC LIMIT $5`,
     [teamId, alertId, status, after, limit + 1],

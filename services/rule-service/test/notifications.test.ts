@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { newId } from '@tocsin/contracts/ids'
 import type { Queryable } from '@tocsin/postgres/database'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -18,18 +19,21 @@ beforeAll(async () => {
   await running.service.running.started
   for (const team_id of ['payments', 'others']) await call('POST', '/api/v1/teams', { team_id, name: team_id })
   for (const [index, status] of ['delivered', 'ready', 'ready', 'partial', 'pending'].entries()) {
-    const id = newId('notification', 1_800_000_000_000 + index)
+    const id = newId('notification', 1_700_000_000_000 + index)
     ids.unshift(id)
     await running.database.query(
-      `INSERT INTO notifications (notification_id, team_id, alert_id, alert, rules, status, outcome)
-       VALUES ($1, $2, $3, $4, $5, $6, CASE $6 WHEN 'partial' THEN $6 END)`,
+      `WITH key AS (INSERT INTO notification_keys (team_id, alert_id, notification_id) VALUES ('payments', $2, $1)),
+            begun AS (INSERT INTO handovers (handover_id, first_id, last_id) SELECT $6, $1, $1 WHERE $5 = 'pending')
+       INSERT INTO notifications (notification_id, team_id, alert_id, alert, rules, status, outcome, handover_id)
+       VALUES ($1, 'payments', $2, $3, $4, CASE $5 WHEN 'pending' THEN 'ready' ELSE $5 END,
+               CASE $5 WHEN 'partial' THEN $5 END, $6)`,
       [
         id,
-        'payments',
         `alert-${index}`,
         { alert_id: `alert-${index}`, context: { a: 1 } },
         JSON.stringify(rules),
         status,
+        randomUUID(),
       ],
     )
   }
@@ -96,7 +100,8 @@ describe('notifications', () => {
   it('404 for those of a team that was deleted, though they are kept', async () => {
     await call('POST', '/api/v1/teams', { team_id: 'gone', name: 'x' })
     await running.database.query(
-      `INSERT INTO notifications (notification_id, team_id, alert_id, alert, rules) VALUES ('ntf_gone', 'gone', 'a', '{}', '[]')`,
+      `INSERT INTO notifications (notification_id, team_id, alert_id, alert, rules) VALUES ($1, 'gone', 'a', '{}', '[]')`,
+      [newId('notification')],
     )
     expect((await call('GET', '/api/v1/teams/gone/notifications')).body.items).toHaveLength(1)
     await call('DELETE', '/api/v1/teams/gone')
@@ -150,14 +155,14 @@ describe('what few of very many rows are', () => {
   beforeAll(async () => {
     await running.database.query(
       `INSERT INTO notifications (notification_id, team_id, alert_id, alert, rules, status, outcome)
-       SELECT 'ntf_' || n, $1, n, '{}', '[]', CASE n WHEN 1 THEN 'failed' ELSE 'delivered' END, CASE n WHEN 1 THEN 'failed' END
+       SELECT 'ntf_0' || n, $1, n, '{}', '[]', CASE n WHEN 1 THEN 'failed' ELSE 'delivered' END, CASE n WHEN 1 THEN 'failed' END
          FROM generate_series(1, 5000) AS n`,
       [team],
     )
     await running.database.query(
       `INSERT INTO deliveries (delivery_id, notification_id, endpoint_id, team_id, kind, state, due_at)
        SELECT 'dlv_busy_' || n, notification_id, 'end_1', team_id, 'webhook', status, now()
-       FROM notifications JOIN generate_series(1, 5000) AS n ON notification_id = 'ntf_' || n`,
+       FROM notifications JOIN generate_series(1, 5000) AS n ON notification_id = 'ntf_0' || n`,
     )
     await running.database.query('ANALYZE notifications, deliveries')
   })
@@ -167,7 +172,7 @@ describe('what few of very many rows are', () => {
 
   it.each(['partial', 'failed'] as const)('notifications that are %s are found by an index', async status => {
     const plan = await listNotifications(explain, team, { alertId: undefined, status }, page)
-    expect(JSON.stringify(plan)).toContain('notifications_by_outcome')
+    expect(JSON.stringify(plan)).toMatch(/Index Scan using notifications_\w+_outcome_/)
   })
 
   it.each(['failed', 'skipped'] as const)('deliveries that are %s are found by an index', async state => {

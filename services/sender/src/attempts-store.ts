@@ -167,7 +167,7 @@ async function settleNotifications(client: Queryable, decided: DecidedRow[]): Pr
          FROM deliveries WHERE notification_id = ANY($1) GROUP BY notification_id
        ) sum
      ) end_of
-     WHERE n.notification_id = end_of.notification_id AND open = 0 AND n.status IN ('pending', 'ready')`,
+     WHERE n.notification_id = end_of.notification_id AND open = 0 AND n.status = 'ready'`,
     [ids],
   )
 }

@@ -30,7 +30,8 @@ export interface Expansion {
 interface RecipientRow {
   notification_id: string
   team_id: string
-  expanded: boolean
+  /** Whether it has its deliveries; `skipped`: it was made without anybody to tell. */
+  state: 'fresh' | 'expanded' | 'skipped'
   endpoint_id: string | null
   kind: string | null
 }
@@ -42,14 +43,15 @@ interface RecipientRow {
 export async function createDeliveries(db: Queryable, notificationIds: string[], leaseMs: number): Promise<Expansion> {
   const recipients = await loadRecipients(db, notificationIds)
   const known = new Set(recipients.map(row => row.notification_id))
-  const fresh = recipients.filter(row => !row.expanded && row.endpoint_id !== null)
-  const skipped = recipients.filter(row => !row.expanded && row.endpoint_id === null).map(row => row.notification_id)
-  const again = recipients.filter(row => row.expanded).map(row => row.notification_id)
-  const deliveryIds = [...(await insertDeliveries(db, fresh, leaseMs)), ...(await untriedDeliveries(db, again))]
-  await skipNotifications(db, skipped)
+  const fresh = recipients.filter(row => row.state === 'fresh')
+  const told = fresh.filter(row => row.endpoint_id !== null)
+  const untold = fresh.filter(row => row.endpoint_id === null)
+  const again = recipients.filter(row => row.state === 'expanded')
+  const deliveryIds = [...(await insertDeliveries(db, told, leaseMs)), ...(await untriedDeliveries(db, idsOf(again)))]
+  await skipNotifications(db, idsOf(untold))
   return {
     jobs: deliveryIds.map(deliveryId => ({ deliveryId, attempt: 1 })),
-    skipped,
+    skipped: idsOf([...untold, ...recipients.filter(row => row.state === 'skipped')]),
     unknown: notificationIds.filter(id => !known.has(id)),
   }
 }
@@ -58,13 +60,15 @@ export async function createDeliveries(db: Queryable, notificationIds: string[],
 async function loadRecipients(db: Queryable, notificationIds: string[]): Promise<RecipientRow[]> {
   const { rows } = await db.query<RecipientRow>(
     `SELECT n.notification_id, n.team_id, e.endpoint_id, e.kind,
-            n.status NOT IN ('pending', 'ready')
-              OR EXISTS (SELECT FROM deliveries d WHERE d.notification_id = n.notification_id) AS expanded
+            CASE WHEN n.status = 'skipped' THEN 'skipped'
+                 WHEN n.status <> 'ready' OR EXISTS (
+                   SELECT FROM deliveries d WHERE d.notification_id = n.notification_id) THEN 'expanded'
+                 ELSE 'fresh' END AS state
      FROM notifications n
      LEFT JOIN LATERAL (
        SELECT DISTINCT endpoint_id
-       FROM jsonb_array_elements(n.rules) AS rule, jsonb_array_elements_text(rule -> 'endpoint_ids') AS endpoint_id
-     ) wanted ON true
+       FROM json_array_elements(n.rules) AS rule, json_array_elements_text(rule -> 'endpoint_ids') AS endpoint_id
+     ) wanted ON n.status <> 'skipped'
      LEFT JOIN endpoints e ON e.endpoint_id = wanted.endpoint_id AND e.team_id = n.team_id AND e.enabled
      WHERE n.notification_id = ANY($1)`,
     [notificationIds],
@@ -106,6 +110,8 @@ async function insertDeliveries(db: Queryable, rows: RecipientRow[], leaseMs: nu
   return inserted.rows.map(row => row.delivery_id)
 }
 
+const idsOf = (rows: readonly RecipientRow[]) => rows.map(row => row.notification_id)
+
 const key = (row: RecipientRow) => `${row.notification_id} ${row.endpoint_id}`
 
 /** Of a ready record that is read again: its sender may have died before the jobs were added. */
@@ -122,7 +128,7 @@ async function skipNotifications(db: Queryable, notificationIds: string[]): Prom
   if (notificationIds.length === 0) return
   await db.query(
     `UPDATE notifications SET status = 'skipped', updated_at = now()
-     WHERE status IN ('pending', 'ready') AND notification_id IN (
+     WHERE status = 'ready' AND notification_id IN (
        SELECT notification_id FROM notifications WHERE notification_id = ANY($1)
        ORDER BY notification_id FOR NO KEY UPDATE)`,
     [notificationIds],

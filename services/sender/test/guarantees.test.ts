@@ -55,7 +55,7 @@ test('a rule merged in after the deliveries were made tells nobody else, also wh
   const notified = await notify(database, [first])
   await createDeliveries(database, [notified.notificationId], 0)
   const rule = { rule_id: 'rul_later', name: 'later', version: 1, endpoint_ids: [later] }
-  await database.query('UPDATE notifications SET rules = rules || $1::jsonb', [JSON.stringify([rule])])
+  await database.query('UPDATE notifications SET rules = (rules::jsonb || $1::jsonb)::json', [JSON.stringify([rule])])
   await publishReady(kafka, [notified])
   await startSender()
   await eventually(async () => expect(await statusOf(database, notified)).toBe('delivered'))
