@@ -22,10 +22,9 @@ const sends = fc.array(
   { minLength: 4, maxLength: 14 },
 )
 
-test('P4: records with the same key are on the same partition, whichever producer or client wrote them', async ({
-  client,
-  producer,
-}) => {
+test('P4: records with the same key are on the same partition, whichever producer or client wrote them', {
+  timeout: 120_000,
+}, async ({ client, producer }) => {
   const topics = [await makeTopic(client, 'first', partitions), await makeTopic(client, 'second', partitions)]
   const another = createProducer(client)
   await using stranger = await strangerTo(client)

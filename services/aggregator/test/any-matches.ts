@@ -76,7 +76,7 @@ export async function expectOnceInEffect(
         expect(places?.every(other => other[1] === place![1])).toBe(true)
       }
     },
-    { everyMs: 20 },
+    { withinMs: 60_000, everyMs: 20 },
   )
 }
 

@@ -25,7 +25,7 @@ const crashes = fc.array(
 const plans = fc.record({ planned: plannedMatches, sends: fc.integer({ min: 1, max: 3 }), crashes })
 
 test('P4, P6: whatever an aggregator was about to do when it died, its successor does it: once in effect, and nothing is lost', {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async ({ database, environment }) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
   const producer = createProducer(kafka)

@@ -21,7 +21,7 @@ const plain = { severity: 'HIGH', source: 'api', name: 'timeout' }
 const ndjson = { 'content-type': 'application/x-ndjson' }
 
 test('P4: alerts of one problem are on one partition, whatever it is called and however they are sent', {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async () => {
   await using running = await startAlertProducer()
   await running.service.running.started

@@ -59,7 +59,7 @@ function failingStage(handled: string[]): Stage<Value> {
 }
 
 test('P5: what fails for good is one dead letter, whole, in the topic and in Postgres, and its partition goes on', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   await using running = await startRuleService()
   const kafka = testKafka(running.environment.KAFKA_TOPIC_PREFIX!)
@@ -110,7 +110,7 @@ test('P5: what fails for good is one dead letter, whole, in the topic and in Pos
   await producer.close()
 })
 
-const quickly = { everyMs: 5 }
+const quickly = { withinMs: 60_000, everyMs: 5 }
 const last: Planned = { fate: 'good', flaky: 0, garbage: new Uint8Array(), header: new Uint8Array() }
 
 interface Failing extends Planned {
