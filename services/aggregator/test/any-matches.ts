@@ -92,7 +92,11 @@ async function rowsOf(database: Queryable, alertIds: readonly string[]) {
     alert_id: string
     status: string
     rules: { rule_id: string }[]
-  }>('SELECT notification_id, team_id, alert_id, status, rules FROM notifications WHERE alert_id = ANY($1)', [alertIds])
+  }>(
+    `SELECT notification_id, team_id, alert_id, CASE WHEN h.handover_id IS NULL THEN status ELSE 'pending' END AS status, rules
+     FROM notifications LEFT JOIN handovers h USING (handover_id) WHERE alert_id = ANY($1)`,
+    [alertIds],
+  )
   return rows
     .map(row => ({
       of: `${row.team_id} ${row.alert_id}`,
