@@ -155,14 +155,14 @@ describe('what few of very many rows are', () => {
   beforeAll(async () => {
     await running.database.query(
       `INSERT INTO notifications (notification_id, team_id, alert_id, alert, rules, status, outcome)
-       SELECT 'ntf_0' || n, $1, n, '{}', '[]', CASE n WHEN 1 THEN 'failed' ELSE 'delivered' END, CASE n WHEN 1 THEN 'failed' END
+       SELECT 'ntf_00' || n, $1, n, '{}', '[]', CASE n WHEN 1 THEN 'failed' ELSE 'delivered' END, CASE n WHEN 1 THEN 'failed' END
          FROM generate_series(1, 5000) AS n`,
       [team],
     )
     await running.database.query(
       `INSERT INTO deliveries (delivery_id, notification_id, endpoint_id, team_id, kind, state, due_at)
        SELECT 'dlv_busy_' || n, notification_id, 'end_1', team_id, 'webhook', status, now()
-       FROM notifications JOIN generate_series(1, 5000) AS n ON notification_id = 'ntf_0' || n`,
+       FROM notifications JOIN generate_series(1, 5000) AS n ON notification_id = 'ntf_00' || n`,
     )
     await running.database.query('ANALYZE notifications, deliveries')
   })
