@@ -5,6 +5,7 @@ import type { Logger } from '@tocsin/runtime/logger'
 import kafkajs, { type ISocketFactory, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs'
 import type { KafkaClient } from './client.ts'
 import { registerCodecs } from './codecs.ts'
+import { encodeFaster } from './kafkajs-encoding.ts'
 
 const { logLevel } = kafkajs
 
@@ -22,6 +23,7 @@ function stopIdleTimers(): void {
 }
 
 stopIdleTimers()
+encodeFaster()
 registerCodecs()
 
 export interface KafkajsClient {
