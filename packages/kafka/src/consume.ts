@@ -106,6 +106,7 @@ class BatchHandler<In> {
     const events: Event<In>[] = []
     for (const record of batch.records) {
       try {
+        if (record.undecodable) throw record.undecodable
         events.push({ value: this.#stage.decode(record), record })
       } catch (error) {
         rejections.push({ record, failure: failed(undefined, error) })

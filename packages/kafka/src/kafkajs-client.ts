@@ -5,6 +5,7 @@ import type { Logger } from '@tocsin/runtime/logger'
 import kafkajs, { type ISocketFactory, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs'
 import type { KafkaClient } from './client.ts'
 import { registerCodecs } from './codecs.ts'
+import { boundBatches } from './kafkajs-batches.ts'
 import { encodeFaster } from './kafkajs-encoding.ts'
 
 const { logLevel } = kafkajs
@@ -25,6 +26,7 @@ function stopIdleTimers(): void {
 stopIdleTimers()
 encodeFaster()
 registerCodecs()
+boundBatches()
 
 export interface KafkajsClient {
   kafkajs: Kafka

@@ -1,4 +1,5 @@
 import type { KafkaMessage } from 'kafkajs'
+import type { UndecodableMessage } from './kafkajs-batches.ts'
 import type { KafkaRecord, RecordHeader } from './source.ts'
 
 export function toRecords(topic: string, partition: number, messages: readonly KafkaMessage[]): KafkaRecord[] {
@@ -10,6 +11,7 @@ export function toRecords(topic: string, partition: number, messages: readonly K
     key: message.key,
     value: message.value,
     headers: toHeaders(message.headers),
+    undecodable: (message as Partial<UndecodableMessage>).undecodable,
   }))
 }
 

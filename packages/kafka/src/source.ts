@@ -3,6 +3,8 @@
  * for tests; all of them pass test/source-contract.ts.
  */
 
+import type { AppError } from '@tocsin/runtime/errors'
+
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -18,6 +20,11 @@ export interface KafkaRecord extends TopicPartition {
   readonly value: Buffer | null
   /** As on the wire: a name may come more than once, a value may be null. */
   readonly headers: readonly RecordHeader[]
+  /**
+   * Why nobody can read the batch of which this is the last offset. The record then stands for all of that batch, and
+   * has its bytes as they are in the log for a value.
+   */
+  readonly undecodable?: AppError | undefined
 }
 
 export interface RecordHeader {
