@@ -35,14 +35,14 @@ it('whatever happens, each record ends handled or rejected, in order, and no com
     async (log, plan, size) => consumeAll(log, plan, size),
   )
   await fc.assert(property, { numRuns: 300 })
-})
+}, 60_000)
 
 it('no bugs block a partition while good records stand among them, wherever batches begin and whenever it restarts', async () => {
   const logs = fc.array(fc.array(fc.boolean(), { maxLength: 40 }), { minLength: 1, maxLength: 3 })
   const restarts = fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 6 })
   const property = fc.asyncProperty(logs, restarts, fc.integer({ min: 1, max: 12 }), consumeBugs)
   await fc.assert(property, { numRuns: 200 })
-})
+}, 60_000)
 
 /** Ends when everything is committed. A stop would reject, and a wait for other partitions takes too long. */
 async function consumeBugs(logs: boolean[][], restartAtCalls: number[], batchRecordsMax: number): Promise<void> {
@@ -67,7 +67,7 @@ async function consumeBugs(logs: boolean[][], restartAtCalls: number[], batchRec
     stop.abort()
   })
   while (!done) {
-    await consume(source, stage, { log, stopping: stop.signal, reject: async () => {}, bugsWaitMs: 60_000 })
+    await consume(source, stage, { log, stopping: stop.signal, reject: async () => {}, bugs: { waitMs: 60_000 } })
     stop = new AbortController()
     await new Promise(setImmediate)
   }
@@ -141,7 +141,7 @@ async function consumeAll(
     await consume(checked, stage, {
       log,
       stopping: stop.signal,
-      bugsInARowMax: Number.POSITIVE_INFINITY,
+      bugs: { inARowMax: Number.POSITIVE_INFINITY, unprovenMax: Number.POSITIVE_INFINITY },
       backoff: { baseMs: 0, capMs: 0 },
       reject: async rejections => {
         if (++calls % 7 === 0) throw new AppError('kafka_unavailable', 'away', { retryable: true })

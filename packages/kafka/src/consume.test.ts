@@ -1,73 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeMessage, type InvalidMessage } from '@tocsin/contracts/decode'
 import { AppError } from '@tocsin/runtime/errors'
 import { createLogger } from '@tocsin/runtime/logger'
 import { metrics } from '@tocsin/runtime/metrics'
 import { describe, expect, it } from 'vitest'
-import { z } from 'zod'
-import { type ConsumeOptions, consume, type Event, type Stage } from './consume.ts'
+import { consumer, final, type In, place, retryable, schema } from '../test/consumer.ts'
+import { consume, type Stage } from './consume.ts'
 import { failed, type Rejection } from './failure.ts'
 import { createMemorySource } from './memory-source.ts'
-
-const place = { topic: 'alerts.new', partition: 0 }
-const schema = z.object({ n: z.number() })
-type In = z.infer<typeof schema>
-
-const retryable = () => new AppError('database_away', 'the database is away', { retryable: true })
-const final = () => new AppError('record_too_large', 'the record is too large')
-
-const failing = (bad: number) => (numbers: number[]) => {
-  if (numbers.includes(bad)) throw new TypeError('undefined is not a function')
-}
-
-/** A stage over one partition; `handle` gets the numbers. Runs until everything is committed, or until it ends. */
-function consumer(
-  handle: (numbers: number[], stopping: AbortSignal) => Promise<void> | void,
-  more: Partial<ConsumeOptions> = {},
-) {
-  const source = createMemorySource()
-  const stop = new AbortController()
-  const handled: number[] = []
-  const rejected: Rejection[] = []
-  const stage: Stage<In> = {
-    name: 'test',
-    decode: record => decodeMessage(schema, record.value),
-    async handle(events: readonly Event<In>[], stopping) {
-      const numbers = events.map(event => event.value.n)
-      await handle(numbers, stopping)
-      handled.push(...numbers)
-    },
-  }
-  const run = () =>
-    consume(source, stage, {
-      log: createLogger('test', 'silent'),
-      stopping: stop.signal,
-      reject: async rejections => void rejected.push(...rejections),
-      backoff: { baseMs: 1, capMs: 2 },
-      bugsWaitMs: 20,
-      ...more,
-    })
-  const publish = (...values: (number | string | null)[]) =>
-    source.publish(
-      place,
-      ...values.map(value => ({ value: typeof value === 'number' ? JSON.stringify({ n: value }) : value })),
-    )
-  return {
-    source,
-    publish,
-    run,
-    stop: () => stop.abort(),
-    handled,
-    rejected,
-    committed: () => source.committed(place),
-    async runDry() {
-      const running = run()
-      await Promise.race([source.drained(), running])
-      stop.abort()
-      await running
-    },
-  }
-}
 
 describe('consume', () => {
   it('hands over a batch in order and commits behind it', async () => {
@@ -211,91 +150,6 @@ describe('consume', () => {
     await runDry()
     expect(handled).toEqual([1])
     expect(rejected).toEqual([])
-  })
-
-  it('stops the service when a bug fails everything: nothing committed, nothing in the dead letters', async () => {
-    const { publish, run, handled, rejected, committed } = consumer(() => {
-      throw new TypeError('undefined is not a function')
-    })
-    publish(...Array.from({ length: 100 }, (_, n) => n))
-    await expect(run()).rejects.toThrow('100 records in a row fail, so the code is wrong: undefined is not a function')
-    expect(handled).toEqual([])
-    expect(rejected).toEqual([])
-    expect(committed()).toBe(0)
-  })
-
-  it('stops the service when a bug in the decoder fails everything', async () => {
-    const { source, publish } = consumer(() => {})
-    publish(...Array.from({ length: 10 }, (_, n) => n))
-    const rejected: Rejection[] = []
-    const decode = (): never => {
-      throw new TypeError('undefined is not a function')
-    }
-    const running = consume(
-      source,
-      { name: 'test', decode, handle: async () => {} },
-      {
-        log: createLogger('test', 'silent'),
-        stopping: new AbortController().signal,
-        reject: async all => void rejected.push(...all),
-        bugsWaitMs: 20,
-      },
-    )
-    await expect(running).rejects.toThrow('in a row')
-    expect(rejected).toEqual([])
-  })
-
-  it.each([
-    ['before them', [0, 0, 0, 0, 0, 1]],
-    ['behind them', [1, 0, 0, 0, 0, 0]],
-    ['around them', [1, 0, 0, 0, 0, 0, 0, 1]],
-  ])('takes bugs for the data’s when good records of the batch stand %s', async (_, numbers) => {
-    const { publish, runDry, handled, rejected } = consumer(failing(0), { bugsWaitMs: 60_000 })
-    publish(...numbers)
-    await runDry()
-    expect(handled).toEqual(numbers.filter(n => n > 0))
-    expect(rejected).toHaveLength(numbers.length - handled.length)
-  })
-
-  it('holds a batch of bugs back until another partition succeeds, and then puts it aside', async () => {
-    const { source, publish, run, stop, rejected, committed } = consumer(failing(0), { bugsWaitMs: 60_000 })
-    publish(0, 0, 0, 0, 0)
-    const running = run()
-    await sleep(20)
-    expect([committed(), rejected.length]).toEqual([0, 0])
-    source.publish({ ...place, partition: 1 }, { value: '{"n":1}' })
-    await source.drained()
-    expect([committed(), rejected.length]).toEqual([5, 5])
-    stop()
-    await running
-  })
-
-  it('gives a batch of bugs that is held back away when it is stopped', async () => {
-    const { publish, run, stop, rejected, committed } = consumer(failing(0), { bugsWaitMs: 60_000 })
-    publish(0, 0, 0, 0, 0)
-    setTimeout(stop, 20)
-    await run()
-    expect([committed(), rejected.length]).toEqual([0, 0])
-  })
-
-  it('after a restart, goes on as soon as there is a good record', async () => {
-    const { publish, run, runDry, handled, rejected, committed } = consumer(failing(0))
-    publish(0, 0, 0, 0, 0)
-    for (let restart = 0; restart < 3; restart++) await expect(run()).rejects.toThrow('the code is wrong')
-    expect(committed()).toBe(0)
-    publish(1)
-    await runDry()
-    expect([handled, rejected.length, committed()]).toEqual([[1], 5, 6])
-  })
-
-  it('goes on for ever when bugs are rare: any success between them starts the count again', async () => {
-    const { publish, runDry, rejected, committed } = consumer(numbers => {
-      if (numbers.some(n => n % 5 !== 0)) throw new Error('four of five')
-    })
-    publish(...Array.from({ length: 100 }, (_, n) => n))
-    await runDry()
-    expect(rejected).toHaveLength(80)
-    expect(committed()).toBe(100)
   })
 
   it('never stops the service for failures that are known to be about the record', async () => {

@@ -2,7 +2,16 @@ import { type BackoffOptions, backoffMs, failureLevel, pause } from '@tocsin/run
 import { AppError, isRetryable, messageOf } from '@tocsin/runtime/errors'
 import type { Logger } from '@tocsin/runtime/logger'
 import { ConsumerMeters } from './consumer-meters.ts'
-import { BugStreak, type Failure, failed, isExpected, type Reject, type Rejection } from './failure.ts'
+import {
+  type BugLimits,
+  BugStreak,
+  type Failure,
+  failed,
+  isExpected,
+  type Proof,
+  type Reject,
+  type Rejection,
+} from './failure.ts'
 import type { Batch, KafkaRecord, Source } from './source.ts'
 
 export interface Event<In> {
@@ -17,10 +26,11 @@ export interface Stage<In> {
   /** Throws an AppError or InvalidMessage when the record is no valid event. Looks at the record alone. */
   decode(record: KafkaRecord): In
   /**
-   * A batch of one partition, in order, never empty. May see an event twice: after a crash, and when a batch is
-   * taken apart to find the event that fails. An AppError says whether to call again; `stopping` fires when the
-   * partition is to be given up: finish what is in flight, and wait for nothing. May give records of the batch that
-   * are done but for a part that never can be: they are told to the dead letters, and the batch counts as handled.
+   * A batch of one partition, in order, never empty. May see an event twice: after a crash, when a batch is taken apart
+   * to find the event that fails, and when all others fail, to see whether it is handled still. An AppError says whether
+   * to call again; `stopping` fires when the partition is to be given up: finish what is in flight, and wait for nothing.
+   * May give records of the batch that are done but for a part that never can be: they are told to the dead letters, and
+   * the batch counts as handled.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: most stages handle everything or throw, and so give nothing
   handle(events: readonly Event<In>[], stopping: AbortSignal): Promise<readonly Rejection[] | void>
@@ -30,10 +40,8 @@ export interface ConsumeOptions {
   log: Logger
   stopping: AbortSignal
   reject: Reject
-  /** So many bugs in a row, of which nothing succeeds in between or beside, mean that the code is wrong and not the data. */
-  bugsInARowMax?: number
-  /** How long they wait for a success of other partitions. */
-  bugsWaitMs?: number
+  /** When the code is wrong and not the data, see BugStreak. */
+  bugs?: Partial<BugLimits>
   backoff?: BackoffOptions
 }
 
@@ -51,7 +59,7 @@ class GivenUp extends Error {}
  * | bytes are no valid event     | reject, go on                                                                 |
  * | AppError, retryable          | back off with jitter, the same batch again, for ever; nothing committed       |
  * | AppError, not retryable      | halve the batch until the culprit is alone, reject it, go on                  |
- * | any other error              | the same; when nothing else succeeds, stop: nothing committed (see BugStreak) |
+ * | any other error              | the same; when what was handled before fails too, stop: nothing committed     |
  * | stop or handover meanwhile   | return without commit; the next owner reads the batch again                   |
  */
 export async function consume<In>(source: Source, stage: Stage<In>, options: ConsumeOptions): Promise<void> {
@@ -77,14 +85,15 @@ class BatchHandler<In> {
   /** Two counters: events are decoded before any is handled, so one success must not hide the other's failures. */
   readonly #decodeBugs: BugStreak
   readonly #handleBugs: BugStreak
+  #everDecoded = false
+  #lastHandled: KafkaRecord | undefined
 
   constructor(stage: Stage<In>, options: ConsumeOptions, meters: ConsumerMeters) {
     this.#stage = stage
     this.#options = options
     this.#meters = meters
-    const { bugsInARowMax = 5, bugsWaitMs = 5_000 } = options
-    this.#decodeBugs = new BugStreak(bugsInARowMax, bugsWaitMs)
-    this.#handleBugs = new BugStreak(bugsInARowMax, bugsWaitMs)
+    this.#decodeBugs = new BugStreak(options.bugs)
+    this.#handleBugs = new BugStreak(options.bugs)
   }
 
   async handle(batch: Batch): Promise<void> {
@@ -112,16 +121,32 @@ class BatchHandler<In> {
         rejections.push({ record, failure: failed(undefined, error) })
       }
     }
-    if (events.length > 0) this.#decodeBugs.succeeded()
-    else await this.#nothingSucceeded(this.#decodeBugs, rejections, batch)
+    if (events.length > 0) {
+      this.#everDecoded = true
+      this.#decodeBugs.succeeded()
+    } else {
+      // A decoder looks at the record alone: what it could do once it can do.
+      await this.#nothingSucceeded(this.#decodeBugs, rejections, batch, async () => this.#everDecoded || undefined)
+    }
     return events
   }
 
   async #handle(events: readonly Event<In>[], batch: Batch): Promise<Rejection[]> {
     const rejections: Rejection[] = []
     const handled = await this.#handleInHalves(events, batch, rejections, undefined)
-    if (handled === 0) await this.#nothingSucceeded(this.#handleBugs, rejections, batch)
+    if (handled === 0) {
+      await this.#nothingSucceeded(this.#handleBugs, rejections, batch, () => this.#handlesStill(batch))
+    }
     return rejections
+  }
+
+  /** Handles a record once more that was handled before. */
+  async #handlesStill(batch: Batch): Promise<boolean | undefined> {
+    const record = this.#lastHandled
+    if (record === undefined) return undefined
+    const failure = await this.#handleWhole([{ value: this.#stage.decode(record), record }], batch, [], undefined)
+    if (failure === undefined) return true
+    return isExpected(failure.error) ? undefined : false
   }
 
   /** Gives how many of the events were handled. */
@@ -134,6 +159,7 @@ class BatchHandler<In> {
     const failure = await this.#handleWhole(events, batch, rejections, before)
     if (failure === undefined) {
       this.#handleBugs.succeeded()
+      this.#lastHandled = copyOf(events.at(-1)!.record)
       this.#meters.handled(events.length)
       return events.length
     }
@@ -147,8 +173,13 @@ class BatchHandler<In> {
     return left + (await this.#handleInHalves(events.slice(middle), batch, rejections, failure))
   }
 
-  async #nothingSucceeded(bugs: BugStreak, rejections: readonly Rejection[], { handover }: Batch): Promise<void> {
-    await bugs.nothingSucceeded(rejections, handover)
+  async #nothingSucceeded(
+    bugs: BugStreak,
+    rejections: readonly Rejection[],
+    { handover }: Batch,
+    proof: Proof,
+  ): Promise<void> {
+    await bugs.nothingSucceeded(rejections, handover, proof)
     if (handover.aborted) throw new GivenUp()
   }
 
@@ -212,4 +243,11 @@ class BatchHandler<In> {
     await pause(delayMs, handover)
     if (handover.aborted) throw new GivenUp()
   }
+}
+
+/** A record is a part of all the bytes that came with it, which would be kept as long as the record is. */
+function copyOf(record: KafkaRecord): KafkaRecord {
+  const copy = (bytes: Buffer | null) => bytes && Buffer.from(bytes)
+  const headers = record.headers.map(({ name, value }) => ({ name, value: copy(value) }))
+  return { ...record, key: copy(record.key), value: copy(record.value), headers }
 }

@@ -39,20 +39,38 @@ export function codeOf(error: unknown): string {
   return isExpected(error) ? error.code : 'internal'
 }
 
+/** Does what succeeded before succeed still? Undefined while nothing has succeeded, and when that cannot be told. */
+export type Proof = () => Promise<boolean | undefined>
+
+export interface BugLimits {
+  /** So many in a row mean that the code is wrong, when what succeeded before fails now too. */
+  inARowMax: number
+  /** The same while nothing has succeeded yet, and nothing else can tell. */
+  unprovenMax: number
+  /** How long they wait for a success of other partitions. */
+  waitMs: number
+}
+
+/**
+ * While nothing has succeeded since the start, a producer that sends nothing but bugs looks the same as a service that
+ * can do nothing: up to 100 are taken for the data's, which is what one command replays if it was the code.
+ */
+const usualLimits: BugLimits = { inARowMax: 5, unprovenMax: 100, waitMs: 5_000 }
+
 /**
  * Tells wrong data from wrong code, over all partitions. Whatever fails in a batch of which something succeeds has wrong
- * data in it. After `max` bugs in a row a batch of which nothing succeeds is held back, and the other partitions decide: one
- * success among them and it is the data too; none for `waitMs` and the code is wrong, so nothing more is put aside.
+ * data in it. When nothing of a batch succeeds, the proof is asked for: a record that was handled before and is handled
+ * still shows that the code is right, however many others fail and whether or not there are any others. Without that, a
+ * batch is held back after too many bugs in a row, and the other partitions decide: one success among them and it is the
+ * data too; none for `waitMs` and the code is wrong, so nothing more is put aside.
  */
 export class BugStreak {
-  readonly #max: number
-  readonly #waitMs: number
+  readonly #limits: BugLimits
   readonly #woken = new Set<AbortController>()
   #count = 0
 
-  constructor(max: number, waitMs: number) {
-    this.#max = max
-    this.#waitMs = waitMs
+  constructor(limits: Partial<BugLimits> = {}) {
+    this.#limits = { ...usualLimits, ...limits }
   }
 
   succeeded(): void {
@@ -61,11 +79,15 @@ export class BugStreak {
   }
 
   /** After a batch of which nothing succeeded. What an expected error says is about the data: not counted. */
-  async nothingSucceeded(rejections: readonly Rejection[], handover: AbortSignal): Promise<void> {
+  async nothingSucceeded(rejections: readonly Rejection[], handover: AbortSignal, proof: Proof): Promise<void> {
     const bugs = rejections.filter(({ failure }) => !isExpected(failure.error))
-    this.#count += bugs.length
     const last = bugs.at(-1)
-    if (last === undefined || this.#count < this.#max || (await this.#othersSucceed(handover))) return
+    if (last === undefined) return
+    this.#count += bugs.length
+    const works = await proof()
+    if (works) return this.succeeded()
+    const { inARowMax, unprovenMax } = this.#limits
+    if (this.#count < (works === false ? inARowMax : unprovenMax) || (await this.#othersSucceed(handover))) return
     if (handover.aborted) return
     const { error } = last.failure
     throw new Error(`${this.#count} records in a row fail, so the code is wrong: ${messageOf(error)}`, { cause: error })
@@ -74,7 +96,7 @@ export class BugStreak {
   async #othersSucceed(handover: AbortSignal): Promise<boolean> {
     const woken = new AbortController()
     this.#woken.add(woken)
-    await pause(this.#waitMs, AbortSignal.any([woken.signal, handover]))
+    await pause(this.#limits.waitMs, AbortSignal.any([woken.signal, handover]))
     this.#woken.delete(woken)
     return woken.signal.aborted
   }

@@ -4,9 +4,11 @@ import { topics } from '@tocsin/contracts/topics'
 import { AppError } from '@tocsin/runtime/errors'
 import { expect } from 'vitest'
 import { z } from 'zod'
+import type { KafkaClient } from '../src/client.ts'
 import { consume, type Stage } from '../src/consume.ts'
 import { createDeadLetters } from '../src/dead-letters.ts'
 import { createKafkaSource } from '../src/kafkajs-source.ts'
+import type { Producer } from '../src/producer.ts'
 import { createTopics } from '../src/topics.ts'
 import { committedOf, eventually, readAll, test } from './broker.ts'
 
@@ -76,55 +78,91 @@ test('a record that nobody can handle goes to the dead letters whole, and its pa
   expect(Math.abs(Date.parse(letters[1]!.source.timestamp!) - Date.now())).toBeLessThan(60_000)
 })
 
-test('bugs among good records block no partition, however often the service is started again', async ({
-  client,
-  producer,
-}) => {
+/** A stage over `alerts.new` that fails on what `isBug` says, with what it takes to run it, several times if need be. */
+async function scene(client: KafkaClient, producer: Producer, isBug: (n: number) => boolean) {
   await createTopics(client)
   const topic = client.topic(topics.alertsNew)
   const groupId = client.group('evaluator')
-  const publish = (...numbers: number[]) =>
-    producer.send(numbers.map(n => ({ topic, key: 'one partition', value: `{"n":${n}}` })))
   const handled = new Set<number>()
   const stage: Stage<z.infer<typeof schema>> = {
     name: 'evaluate',
     decode: record => decodeMessage(schema, record.value),
     async handle(events) {
-      if (events.some(event => event.value.n < 0)) throw new TypeError('undefined is not a function')
+      if (events.some(event => isBug(event.value.n))) throw new TypeError('undefined is not a function')
       for (const { value } of events) handled.add(value.n)
     },
   }
-  const run = (stopping: AbortSignal) => {
-    const reject = createDeadLetters(producer, {
-      topic: client.topic(topics.deadLetters),
-      service: 'evaluator',
-      stage: stage.name,
-    })
-    const source = createKafkaSource(client, { groupId, topics: [topic] })
-    return consume(source, stage, { log: client.log, stopping, reject, bugsWaitMs: 200 })
+  return {
+    handled,
+    publish: (...numbers: number[]) =>
+      producer.send(numbers.map(n => ({ topic, key: 'one partition', value: `{"n":${n}}` }))),
+    committed: async () => [...(await committedOf(client, groupId, topic)).values()],
+    letters: async () => (await readAll(client, client.topic(topics.deadLetters))).size,
+    start() {
+      const stop = new AbortController()
+      const reject = createDeadLetters(producer, {
+        topic: client.topic(topics.deadLetters),
+        service: 'evaluator',
+        stage: stage.name,
+      })
+      const source = createKafkaSource(client, { groupId, topics: [topic] })
+      const options = { log: client.log, stopping: stop.signal, reject, bugs: { waitMs: 200 } }
+      const running = consume(source, stage, options)
+      return {
+        running,
+        async stop() {
+          stop.abort()
+          await running
+        },
+      }
+    },
   }
+}
 
-  const [{ partition } = { partition: -1 }] = await publish(1, -1, -2, -3, -4, -5)
-  const committed = async () => (await committedOf(client, groupId, topic)).get(partition)
-  const first = new AbortController()
-  const firstRun = run(first.signal)
-  await eventually(async () => expect(await committed()).toBe(6))
-  first.abort()
-  await firstRun
+const numbers = (count: number, of: (n: number) => number) => Array.from({ length: count }, (_, n) => of(n))
 
-  await publish(-6, -7, -8, -9, -10)
-  for (let start = 0; start < 2; start++) {
-    await expect(run(new AbortController().signal)).rejects.toThrow('the code is wrong')
-  }
-  expect(await committed()).toBe(6)
-  await publish(2)
-  const last = new AbortController()
-  const lastRun = run(last.signal)
-  await eventually(async () => expect(await committed()).toBe(12))
-  last.abort()
-  await lastRun
+test('a producer that sends nothing but records which no code can handle stops nobody, with no other traffic at all', async ({
+  client,
+  producer,
+}) => {
+  const { handled, publish, committed, letters, start } = await scene(client, producer, n => n < 0)
+  await publish(...numbers(50, n => -n - 1))
+  const first = start()
+  await eventually(async () => expect(await committed()).toEqual([50]))
+  await publish(1)
+  await eventually(async () => expect(await committed()).toEqual([51]))
+  await publish(...numbers(300, n => -n - 1))
+  await eventually(async () => expect(await committed()).toEqual([351]))
+  await first.stop()
+  const second = start()
+  await publish(...numbers(20, n => -n - 1), 2)
+  await eventually(async () => expect(await committed()).toEqual([372]))
+  await second.stop()
   expect([...handled]).toEqual([1, 2])
-  expect((await readAll(client, client.topic(topics.deadLetters))).size).toBe(10)
+  expect(await letters()).toBe(370)
+})
+
+test('a bug that fails everything stops the service, now and after a restart, and nothing goes to the dead letters', async ({
+  client,
+  producer,
+}) => {
+  let isBroken = false
+  const { handled, publish, committed, letters, start } = await scene(client, producer, () => isBroken)
+  await publish(1)
+  const first = start()
+  await eventually(async () => expect(await committed()).toEqual([1]))
+  isBroken = true
+  await publish(...numbers(20, n => n + 2))
+  await expect(first.running).rejects.toThrow('20 records in a row fail, so the code is wrong')
+  await publish(...numbers(80, n => n + 22))
+  await expect(start().running).rejects.toThrow('100 records in a row fail, so the code is wrong')
+  expect([await committed(), await letters()]).toEqual([[1], 0])
+  isBroken = false
+  const mended = start()
+  await eventually(async () => expect(await committed()).toEqual([101]))
+  await mended.stop()
+  expect(handled.size).toBe(101)
+  expect(await letters()).toBe(0)
 })
 
 test('a record of the largest size fits, and one that does not is told without its value', async ({
