@@ -12,7 +12,7 @@ import {
   type Reject,
   type Rejection,
 } from './failure.ts'
-import type { Batch, KafkaRecord, Source } from './source.ts'
+import { type Batch, copyOf, type KafkaRecord, type Source } from './source.ts'
 
 export interface Event<In> {
   readonly value: In
@@ -243,11 +243,4 @@ class BatchHandler<In> {
     await pause(delayMs, handover)
     if (handover.aborted) throw new GivenUp()
   }
-}
-
-/** A record is a part of all the bytes that came with it, which would be kept as long as the record is. */
-function copyOf(record: KafkaRecord): KafkaRecord {
-  const copy = (bytes: Buffer | null) => bytes && Buffer.from(bytes)
-  const headers = record.headers.map(({ name, value }) => ({ name, value: copy(value) }))
-  return { ...record, key: copy(record.key), value: copy(record.value), headers }
 }

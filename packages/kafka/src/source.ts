@@ -69,3 +69,10 @@ export interface Source {
   /** For `/ready`: throws, with the reason, while this is not a working member of its group. */
   check(): void
 }
+
+/** A record is a part of all the bytes that came with it, which would be kept as long as the record is. */
+export function copyOf(record: KafkaRecord): KafkaRecord {
+  const copy = (bytes: Buffer | null) => bytes && Buffer.from(bytes)
+  const headers = record.headers.map(({ name, value }) => ({ name, value: copy(value) }))
+  return { ...record, key: copy(record.key), value: copy(record.value), headers }
+}
