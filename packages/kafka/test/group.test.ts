@@ -16,7 +16,7 @@ import { answerNotCoordinatorOnce, expeller } from './expel.ts'
 const sessionTimeoutMs = 6_000
 
 describe('a consumer group', () => {
-  test('reads all nine partitions, with any number of members', async ({ client, producer }) => {
+  test.concurrent('reads all nine partitions, with any number of members', async ({ client, producer }) => {
     const topic = await makeTopic(client, 'nine')
     const sent = await producer.send(Array.from({ length: 200 }, (_, n) => ({ topic, key: `k${n}`, value: `${n}` })))
     expect(new Set(sent.map(({ partition }) => partition)).size).toBe(9)
@@ -141,7 +141,7 @@ describe('a consumer group', () => {
     await reader.stop()
   })
 
-  test('does not handle the same records again and again once it was put out of the group, but joins again', async ({
+  test.concurrent('does not handle the same records again and again once it was put out of the group, but joins again', async ({
     client,
     producer,
   }) => {
@@ -164,7 +164,7 @@ describe('a consumer group', () => {
     await only.stop()
   })
 
-  test('goes on when what looked like a rebalance was none, while batches were in hand', async ({
+  test.concurrent('goes on when what looked like a rebalance was none, while batches were in hand', async ({
     client,
     producer,
   }) => {
@@ -188,7 +188,7 @@ describe('a consumer group', () => {
     await only.stop()
   })
 
-  test('starts at the earliest record that is left when its place in the log has expired', async ({
+  test.concurrent('starts at the earliest record that is left when its place in the log has expired', async ({
     client,
     producer,
   }) => {
