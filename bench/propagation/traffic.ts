@@ -1,10 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { topics } from '@tocsin/contracts/topics'
-import { createKafka } from '@tocsin/kafka/client'
-import { createProducer, type OutgoingMessage, type Producer } from '@tocsin/kafka/producer'
-import { kafkaSettings } from '@tocsin/kafka/settings'
-import { parseSettings } from '@tocsin/runtime/config'
-import { createLogger } from '@tocsin/runtime/logger'
+import type { OutgoingMessage, Producer } from '@tocsin/kafka/producer'
+import { openProducer } from '../bench-kafka.ts'
 import { alertTexts } from '../matcher/alerts.ts'
 import { fleetFor } from '../matcher/fleet.ts'
 
@@ -26,10 +23,7 @@ const tickMs = 5
 const mostAtOnce = 1_000
 
 export async function startTraffic(brokers: string, alertsPerS: number, rules: number): Promise<Traffic> {
-  const parsed = parseSettings(kafkaSettings, { KAFKA_BROKERS: brokers })
-  if ('problems' in parsed) throw new Error(JSON.stringify(parsed.problems))
-  const kafka = createKafka(parsed.settings, { clientId: 'tocsin-bench', log: createLogger('bench', 'silent') })
-  const producer = createProducer(kafka)
+  const { kafka, producer } = openProducer(brokers)
   const topic = kafka.topic(topics.alertsNew)
   const keys = await findLanes(producer, topic)
   const texts = alertTexts(fleetFor(rules), 'small', distinctAlerts).map((text, index) =>

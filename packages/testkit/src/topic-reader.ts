@@ -8,6 +8,9 @@ export interface ReadRecord {
   partition: number
   offset: number
   headers: Record<string, string>
+  /** Milliseconds since 1970: what the record says, and when it came here. */
+  timestamp: number
+  receivedAt: number
 }
 
 export interface TopicReader extends AsyncDisposable {
@@ -33,8 +36,16 @@ export async function readTopic(
   })
   const stream = await consumer.consume({ topics: [topic], mode: from, autocommit: false, maxWaitTime: 100 })
   const records: ReadRecord[] = []
-  stream.on('data', ({ key, value, partition, offset, headers }) => {
-    records.push({ key, value, partition, offset: Number(offset), headers: Object.fromEntries(headers) })
+  stream.on('data', ({ key, value, partition, offset, headers, timestamp }) => {
+    records.push({
+      key,
+      value,
+      partition,
+      offset: Number(offset),
+      headers: Object.fromEntries(headers),
+      timestamp: Number(timestamp),
+      receivedAt: Date.now(),
+    })
   })
   return {
     records,
