@@ -6,6 +6,7 @@ import type { KafkaClient } from './client.ts'
 import { isFenced, isRebalancing } from './kafka-errors.ts'
 import { createKafkajs } from './kafkajs-client.ts'
 import { toRecords } from './kafkajs-records.ts'
+import { SharedCommits } from './shared-commits.ts'
 import type { SourceHandler, TopicPartition } from './source.ts'
 
 export interface SessionOptions {
@@ -68,6 +69,7 @@ export class GroupSession {
   readonly #handler: SourceHandler
   readonly #held = new Map<string, Held>()
   readonly #ended = Promise.withResolvers<void>()
+  #commits: SharedCommits | undefined
   /** 0 until the group was joined once. */
   #generation = 0
   #draining = false
@@ -265,6 +267,9 @@ export class GroupSession {
 
   async #commit(payload: EachBatchPayload, held: Held, nextOffset: number): Promise<void> {
     const { topic, partition, messages } = payload.batch
+    // Any payload will do: all of them commit for the one consumer that there is.
+    this.#commits ??= new SharedCommits(request => payload.commitOffsetsIfNecessary(request))
+    const commits = this.#commits
     const isLast = Number(messages.at(-1)?.offset) === nextOffset - 1
     // Control records of transactions follow the last record unseen; without them the group would look behind.
     const offset = isLast ? String(BigInt(payload.batch.lastOffset()) + 1n) : String(nextOffset)
@@ -272,7 +277,7 @@ export class GroupSession {
       if (held.generation !== this.#generation) return this.#dropped(payload, 'the group has a new generation')
       try {
         // Not consumer.commitOffsets: that one silently does nothing once the consumer was told to stop.
-        await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset }] }] })
+        await commits.commit({ topic, partition, offset }, () => held.generation === this.#generation)
         if (held.generation === this.#generation) payload.resolveOffset(String(nextOffset - 1))
         return
       } catch (error) {

@@ -9,6 +9,7 @@ import { consume } from '../src/consume.ts'
 import { createKafkaSource, type KafkaSourceOptions } from '../src/kafkajs-source.ts'
 import type { Batch, TopicPartition } from '../src/source.ts'
 import { admin, committedOf, eventually, makeTopic, sizeOf, test } from './broker.ts'
+import { commitRequests } from './commit-requests.ts'
 import { cutter } from './cut.ts'
 import { answerNotCoordinatorOnce, expeller } from './expel.ts'
 
@@ -90,6 +91,22 @@ describe('a consumer group', () => {
     await eventually(() => expect(new Set(handled).size).toBe(size))
     await Promise.all([first.stop(), second.stop()])
     expect(handled.toSorted()).toEqual(Array.from(new Set(handled)).toSorted()) // nothing twice
+  })
+
+  test('commits the partitions that are done at the same time with one request', async ({ client, producer }) => {
+    using requests = commitRequests(client.group('g'))
+    const topic = await makeTopic(client, 'together')
+    const { promise: allInHand, resolve: release } = Promise.withResolvers<void>()
+    let inHand = 0
+    await producer.send(Array.from({ length: 90 }, (_, n) => ({ topic, key: `k${n}`, value: `${n}` })))
+    const only = member(client, topic, async batch => {
+      if (++inHand === 9) release()
+      await allInHand
+      await batch.commit(batch.records.at(-1)!.offset + 1)
+    })
+    await eventually(async () => expect((await committedOf(client, client.group('g'), topic)).size).toBe(9))
+    expect(requests.count).toBe(1)
+    await only.stop()
   })
 
   test('gives a batch in back-off away at once when another member joins', async ({ client, producer }) => {
