@@ -3,7 +3,9 @@ import type { OutgoingMessage, Producer } from '@tocsin/kafka/producer'
 
 export interface OpenLoop {
   readonly alertsPerS: number
+  /** Without an end where there is a signal that ends it. */
   readonly alerts: number
+  readonly stopping?: AbortSignal
   /** The alert of this number, which is to say that it happened at this time. */
   readonly message: (number: number, intendedAtMs: number) => OutgoingMessage
 }
@@ -19,13 +21,16 @@ export interface SentAlerts {
  * happened then, whether or not whoever sends has fallen behind, and whatever became of those before it. What is late is sent
  * at once and keeps its time, so that each stall is in the figures of all alerts that it held up.
  */
-export async function sendOpenLoop(producer: Producer, { alertsPerS, alerts, message }: OpenLoop): Promise<SentAlerts> {
+export async function sendOpenLoop(
+  producer: Producer,
+  { alertsPerS, alerts, stopping, message }: OpenLoop,
+): Promise<SentAlerts> {
   const sentMs: number[] = []
   const acceptedMs: number[] = []
   const accepted: Promise<void>[] = []
   const startedAt = Date.now()
   const intendedAt = (number: number) => startedAt + Math.floor((number * 1_000) / alertsPerS)
-  for (let next = 0; next < alerts; await sleep(1)) {
+  for (let next = 0; next < alerts && !stopping?.aborted; await sleep(1)) {
     const now = Date.now()
     const first = next
     const messages: OutgoingMessage[] = []

@@ -21,12 +21,13 @@ export interface TopicReader extends AsyncDisposable {
 export interface TopicReaderOptions {
   brokers?: string
   from?: 'earliest' | 'latest'
+  onRecord?: (record: ReadRecord) => void
 }
 
 /** Reads a topic, from its beginning unless told, as somebody else's program would. */
 export async function readTopic(
   topic: string,
-  { brokers = testServers().kafkaBrokers, from = 'earliest' }: TopicReaderOptions = {},
+  { brokers = testServers().kafkaBrokers, from = 'earliest', onRecord }: TopicReaderOptions = {},
 ): Promise<TopicReader> {
   const consumer = new Consumer({
     clientId: 'test-reader',
@@ -37,7 +38,7 @@ export async function readTopic(
   const stream = await consumer.consume({ topics: [topic], mode: from, autocommit: false, maxWaitTime: 100 })
   const records: ReadRecord[] = []
   stream.on('data', ({ key, value, partition, offset, headers, timestamp }) => {
-    records.push({
+    const record = {
       key,
       value,
       partition,
@@ -45,7 +46,9 @@ export async function readTopic(
       headers: Object.fromEntries(headers),
       timestamp: Number(timestamp),
       receivedAt: Date.now(),
-    })
+    }
+    records.push(record)
+    onRecord?.(record)
   })
   return {
     records,
