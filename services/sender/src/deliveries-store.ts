@@ -56,13 +56,16 @@ export async function createDeliveries(db: Queryable, notificationIds: string[],
   }
 }
 
-/** One row per notification and endpoint; a notification without any endpoint has one row with nulls. */
+/**
+ * One row per notification and endpoint; a notification without any endpoint has one row with nulls. LIMIT keeps the look for
+ * deliveries one into the index for each: as EXISTS it is planned to read the whole table once a batch, which with 100,000
+ * deliveries and 1,500 notifications a second was more than half of what Postgres did.
+ */
 async function loadRecipients(db: Queryable, notificationIds: string[]): Promise<RecipientRow[]> {
   const { rows } = await db.query<RecipientRow>(
     `SELECT n.notification_id, n.team_id, e.endpoint_id, e.kind,
             CASE WHEN n.status = 'skipped' THEN 'skipped'
-                 WHEN n.status <> 'ready' OR EXISTS (
-                   SELECT FROM deliveries d WHERE d.notification_id = n.notification_id) THEN 'expanded'
+                 WHEN n.status <> 'ready' OR made.already IS NOT NULL THEN 'expanded'
                  ELSE 'fresh' END AS state
      FROM notifications n
      LEFT JOIN LATERAL (
@@ -70,6 +73,9 @@ async function loadRecipients(db: Queryable, notificationIds: string[]): Promise
        FROM json_array_elements(n.rules) AS rule, json_array_elements_text(rule -> 'endpoint_ids') AS endpoint_id
      ) wanted ON n.status <> 'skipped'
      LEFT JOIN endpoints e ON e.endpoint_id = wanted.endpoint_id AND e.team_id = n.team_id AND e.enabled
+     LEFT JOIN LATERAL (
+       SELECT true AS already FROM deliveries d WHERE d.notification_id = n.notification_id LIMIT 1
+     ) made ON true
      WHERE n.notification_id = ANY($1)`,
     [notificationIds],
   )
