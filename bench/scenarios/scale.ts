@@ -101,17 +101,15 @@ async function whileAlertsFlow(
 }
 
 async function growAndShrink(scene: Scene, members: number): Promise<void> {
-  const { service, stack, note } = scene
+  const { service, stack } = scene
   const others: ServiceProcess[] = []
   try {
-    note(`${service}: alone, and then up to ${members}`)
     await scene.lanes.untilAllMove(Date.now())
     await step(scene, 'nothing', 1, () => sleep(5_000))
     while (others.length < members - 1) {
       await step(scene, 'join', others.length + 2, async () => void others.push(await startMember(service, stack)))
     }
     await step(scene, 'nothing', members, () => sleep(5_000))
-    note(`${service}: down to ${killAt}, and one of these is killed`)
     while (others.length > 0) {
       const isKilled = others.length + 1 === killAt
       const [what, signal] = isKilled ? (['kill -9', 'SIGKILL'] as const) : (['leave', 'SIGTERM'] as const)
@@ -124,18 +122,20 @@ async function growAndShrink(scene: Scene, members: number): Promise<void> {
 
 /** Whatever it is that is done, it is over when each partition has let through what was sent after it. */
 async function step(scene: Scene, what: string, members: number, act: () => Promise<unknown>): Promise<void> {
-  const { service, lanes, rows } = scene
+  const { service, lanes, rows, note } = scene
   await sleep(calmMs)
   const startedAt = Date.now()
   await act()
   await lanes.untilAllMove(Date.now())
   const untilAllMoveMs = Date.now() - startedAt
   await sleep(calmMs)
+  const longestPauseS = lanes.longestPauseMs(startedAt) / 1_000
+  note(`${service}: ${what}, ${members} now, longest pause ${longestPauseS} s`)
   rows.push({
     service,
     step: what,
     members_then: members,
-    longest_pause_s: lanes.longestPauseMs(startedAt) / 1_000,
+    longest_pause_s: longestPauseS,
     until_all_move_s: untilAllMoveMs / 1_000,
   })
 }
