@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { pipeline, type Transform } from 'node:stream'
 
 export interface Gate extends AsyncDisposable {
   host: string
@@ -10,6 +11,8 @@ export interface Gate extends AsyncDisposable {
   close(): Promise<void>
   /** Keeps every connection, takes new ones, and lets nothing pass any more, as a server that is stopped does. */
   freeze(): void
+  /** Cuts every connection with a reset, as a router does that forgot them; new ones are let through. */
+  reset(): void
   /** New connections go to this server; those that are there stay where they are, as when an address moves. */
   moveTo(target: Address): void
 }
@@ -19,11 +22,14 @@ export interface Address {
   port: number
 }
 
+/** What the bytes of a connection pass, one after the other, on their way there and back. Made for each connection. */
+export type Passage = () => { there: Transform[]; back: Transform[] }
+
 /**
  * A door in front of a real server. Good for Postgres and Redis at any time; for Kafka only until the first connection,
- * because brokers tell clients their own address.
+ * because brokers tell clients their own address, unless what they tell is changed on its way (`kafkaPassage`).
  */
-export async function startGate(firstTarget: Address): Promise<Gate> {
+export async function startGate(firstTarget: Address, passage?: Passage): Promise<Gate> {
   const sockets = new Set<Socket>()
   let target = firstTarget
   let frozen = false
@@ -38,11 +44,14 @@ export async function startGate(firstTarget: Address): Promise<Gate> {
         outgoing.destroy()
       })
     }
-    if (!frozen) incoming.pipe(outgoing).pipe(incoming)
+    if (!frozen) join(incoming, outgoing, passage)
   })
   const freeze = () => {
     frozen = true
     for (const socket of sockets) socket.unpipe().pause()
+  }
+  const reset = () => {
+    for (const socket of sockets) socket.resetAndDestroy()
   }
   const listen = async (port: number) => {
     server.listen(port, '127.0.0.1')
@@ -65,7 +74,18 @@ export async function startGate(firstTarget: Address): Promise<Gate> {
   const moveTo = (other: Address) => {
     target = other
   }
-  return { host: '127.0.0.1', port, open, close, freeze, moveTo, [Symbol.asyncDispose]: close }
+  return { host: '127.0.0.1', port, open, close, freeze, reset, moveTo, [Symbol.asyncDispose]: close }
+}
+
+function join(incoming: Socket, outgoing: Socket, passage: Passage | undefined): void {
+  if (passage === undefined) {
+    incoming.pipe(outgoing).pipe(incoming)
+    return
+  }
+  const { there, back } = passage()
+  // A connection that ends takes its passage with it; that one was cut in the middle is what gates are for.
+  pipeline([incoming, ...there, outgoing], () => {})
+  pipeline([outgoing, ...back, incoming], () => {})
 }
 
 /** Where a URL or the first of a list of brokers points to. */

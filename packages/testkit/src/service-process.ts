@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { eventually } from './eventually.ts'
@@ -15,13 +16,16 @@ const compileCache = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACH
 export class ServiceProcess {
   readonly name: string
   readonly #env: Record<string, string>
+  readonly #logFile: string | undefined
   readonly #lines: string[] = []
   #child: ChildProcess | undefined
   #port = 0
 
-  constructor(name: string, env: Record<string, string>) {
+  /** All that it says goes into `logFile`, if there is one; the last of it is kept here in any case. */
+  constructor(name: string, env: Record<string, string>, logFile?: string) {
     this.name = name
     this.#env = env
+    this.#logFile = logFile
   }
 
   get url(): string {
@@ -30,6 +34,10 @@ export class ServiceProcess {
 
   get pid(): number | undefined {
     return this.#child?.pid
+  }
+
+  get running(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
   }
 
   /** Until it listens. A restart takes the port of the first start, as an orchestrator would give it. */
@@ -65,11 +73,16 @@ export class ServiceProcess {
     )
   }
 
+  /** SIGSTOP and SIGCONT: what does not end it. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal)
+  }
+
   /** Sends the signal and waits until the process is gone. Gives its exit code. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child
     if (child === undefined) return null
-    if (child.exitCode === null && child.signalCode === null) {
+    if (this.running) {
       const exited = once(child, 'exit')
       child.kill(signal)
       await exited
@@ -83,6 +96,7 @@ export class ServiceProcess {
   }
 
   #keep(line: string): void {
+    if (this.#logFile !== undefined) appendFileSync(this.#logFile, `${line.trimEnd()}\n`)
     this.#lines.push(line)
     if (this.#lines.length > keptLines) this.#lines.shift()
   }
