@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createHome, type Home, homeAt, toolsFolder } from '../home.ts'
-import { startInfra } from '../infra/infra.ts'
+import { type Infra, startInfra } from '../infra/infra.ts'
 import type { PartKind } from '../infra/infra-part.ts'
 import { CliError, type Report } from '../report.ts'
 import { endLeftovers } from '../supervisor/leftovers.ts'
@@ -13,6 +13,9 @@ import { wipeHome } from '../supervisor/wipe.ts'
 const runsFolder = join(toolsFolder, 'test-runs')
 
 export interface TestServers extends AsyncDisposable {
+  readonly home: Home
+  /** For who may stop and kill them: servers of one test's own. */
+  readonly infra: Infra
   /** What the tests find the servers by. */
   readonly env: NodeJS.ProcessEnv
 }
@@ -22,10 +25,13 @@ export interface TestServersOptions {
   readonly env: NodeJS.ProcessEnv
   readonly report: Report
   readonly signal: AbortSignal
+  /** Only for servers that are killed on the way: without it Postgres forgets the last transactions then. */
+  readonly fsync?: boolean
 }
 
 /** Real servers for one run of tests, on ports that nobody else uses, with data that goes when the run ends. */
-export async function startTestServers({ kind, env, report, signal }: TestServersOptions): Promise<TestServers> {
+export async function startTestServers(options: TestServersOptions): Promise<TestServers> {
+  const { kind, env, report, signal, fsync = false } = options
   await endAbandonedRuns(env, report)
   const home = homeAt(join(runsFolder, randomBytes(4).toString('hex')))
   createHome(home)
@@ -40,7 +46,7 @@ export async function startTestServers({ kind, env, report, signal }: TestServer
     report,
     signal,
     kind,
-    fsync: false,
+    fsync,
     usualPorts: false,
     observe: state.record,
     onChosen: kinds => state.update({ infra: kinds }),
@@ -53,6 +59,8 @@ export async function startTestServers({ kind, env, report, signal }: TestServer
   }
   const running = undo.move()
   return {
+    home,
+    infra,
     env: {
       ...env,
       TOCSIN_TEST_INFRA: kind,
