@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { targetOf } from '@tocsin/testkit/gate'
+import type { Conditions } from '@tocsin/testkit/network'
+import { tellRedis } from '@tocsin/testkit/redis-pair'
+import type { ServiceProcess } from '@tocsin/testkit/service-process'
+import type { Cluster } from './cluster.ts'
+import { describe, type Fault, type Link, nameOf } from './plan.ts'
+
+/**
+ * Does what the plan says, when its time has come. What is about one target waits for what is under way there; all else
+ * happens at the same time.
+ */
+export class Inflictor {
+  readonly #cluster: Cluster
+  readonly #say: (text: string) => void
+  readonly #waiting: Fault[]
+  readonly #underWay = new Map<string, Promise<void>>()
+  readonly #stopping = new AbortController()
+  readonly #watching: Promise<void>
+  /** What ended without being told to. */
+  readonly deaths: string[] = []
+
+  constructor(cluster: Cluster, plan: readonly Fault[], say: (text: string) => void) {
+    this.#cluster = cluster
+    this.#say = say
+    this.#waiting = [...plan]
+    this.#watching = this.#watch()
+  }
+
+  /** Begins what is due when this share of the alerts was sent. */
+  progress(share: number): void {
+    while (this.#waiting[0] !== undefined && this.#waiting[0].at <= share) this.#begin(this.#waiting.shift()!)
+  }
+
+  /** When everything is put right again. Fails if something cannot be. */
+  async over(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay.values())
+    this.#stopping.abort()
+    await this.#watching
+  }
+
+  #begin(fault: Fault): void {
+    const target = nameOf(fault)
+    const before = this.#underWay.get(target) ?? Promise.resolve()
+    const done = before.then(async () => {
+      this.#say(`begins: ${describe(fault)}`)
+      await this.#inflict(fault)
+      this.#say(`over: ${fault.fault}, ${target}`)
+      if (this.#underWay.get(target) === done) this.#underWay.delete(target)
+    })
+    done.catch(() => {}) // told by `over`
+    this.#underWay.set(target, done)
+  }
+
+  async #inflict(fault: Fault): Promise<void> {
+    const { durationMs } = fault
+    switch (fault.fault) {
+      case 'kill':
+        return this.#end(this.#cluster.services[fault.target], 'SIGKILL', durationMs)
+      case 'terminate':
+        return this.#end(this.#cluster.services[fault.target], 'SIGTERM', durationMs)
+      case 'freeze':
+        return freeze(this.#cluster.services[fault.target], durationMs)
+      case 'join, then leave':
+        return this.#join(this.#cluster.another(fault.target), 'SIGTERM', durationMs)
+      case 'join, then die':
+        return this.#join(this.#cluster.another(fault.target), 'SIGKILL', durationMs)
+      case 'restart':
+      case 'crash': {
+        const part = this.#cluster.part(fault.target)
+        await (fault.fault === 'crash' ? part.kill() : part.stop())
+        await sleep(durationMs)
+        return part.start()
+      }
+      case 'end all sessions':
+        return this.#endSessions()
+      case 'flush':
+        return void (await tellRedis(targetOf(this.#cluster.redisUrl), 'FLUSHALL'))
+      case 'reset':
+        return this.#cluster.link(fault.target.service, fault.target.server).gate.reset()
+      default:
+        return this.#spoil(fault.target, conditions[fault.fault], durationMs)
+    }
+  }
+
+  async #end(service: ServiceProcess, signal: NodeJS.Signals, durationMs: number): Promise<void> {
+    await service.end(signal)
+    await sleep(durationMs)
+    await service.start()
+  }
+
+  async #join(service: ServiceProcess, signal: NodeJS.Signals, durationMs: number): Promise<void> {
+    await service.start()
+    await sleep(durationMs)
+    await service.end(signal)
+  }
+
+  async #spoil({ service, server }: Link, conditions: Conditions, durationMs: number): Promise<void> {
+    const { network } = this.#cluster.link(service, server)
+    network.become(conditions)
+    await sleep(durationMs)
+    network.become({})
+  }
+
+  /** Postgres may be down at that moment by another fault. */
+  async #endSessions(): Promise<void> {
+    const text =
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname IS NOT NULL'
+    await this.#cluster.database.query(text).catch(error => this.#say(`no session could be ended: ${error.message}`))
+  }
+
+  /** As a supervisor does: what ended by itself is started again. It is told at the end all the same. */
+  async #watch(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      for (const service of Object.values(this.#cluster.services)) {
+        if (service.running || this.#underWay.has(service.name)) continue
+        this.deaths.push(`${service.name} ended by itself\n${service.recentLog()}`)
+        this.#say(`${service.name} ended by itself`)
+        await service.start().catch(error => this.deaths.push(String(error)))
+      }
+      await sleep(200)
+    }
+  }
+}
+
+const conditions = {
+  latency: { latencyMs: 150 },
+  bandwidth: { latencyMs: 5, bytesPerS: 100_000 },
+  'black hole': { blackHole: true },
+} as const satisfies Record<string, Conditions>
+
+async function freeze(service: ServiceProcess, durationMs: number): Promise<void> {
+  service.signal('SIGSTOP')
+  await sleep(durationMs)
+  service.signal('SIGCONT')
+}
