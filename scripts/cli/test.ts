@@ -3,30 +3,41 @@ import { givenParts, variableOf } from '../infra/given.ts'
 import type { PartKind } from '../infra/infra-part.ts'
 import { CliError, Interrupted, seconds } from '../report.ts'
 import { startTestServers } from '../testing/test-servers.ts'
-import { add, hasTests, type Outcome, runVitest, type Suite, suites } from '../testing/vitest-run.ts'
-import { type Command, type Invocation, oneOf, UsageError } from './command.ts'
+import { add, faultTests, hasTests, type Outcome, runVitest, type Suite, suites } from '../testing/vitest-run.ts'
+import { type Command, type Invocation, oneOf, UsageError, wholeNumber } from './command.ts'
 import { reportToTerminal } from './terminal.ts'
 
 export const command: Command = {
-  help: `test [unit|service|system] [part of a file name...] [--deep] [--faults] [--infra given|containers|embedded]
+  help: `test [unit|service|system] [part of a file name...] [--deep] [--infra given|containers|embedded]
+     | test --faults [--seeds N] [--seed S]
 
 Runs all tests that this machine can run: unit (no server), then service and system on real servers that are started
 for them and removed afterwards; and these two again on containers when there is a container engine.
 The last line is "N passed, N failed, N skipped".
 
   --deep        longer: many more generated cases (TOCSIN_TEST_DEEP=1 for the tests)
-  --faults      also tests that kill and cut off servers (TOCSIN_TEST_FAULTS=1 for the tests)
   --infra KIND  only on these servers: given by DATABASE_URL, KAFKA_BROKERS, REDIS_URL, containers, or embedded
+  --faults      only the fault suite, in full: services and servers of its own are killed, frozen and cut off at random
+                while 20,000 alerts flow, and a ledger says what must have come of them (some minutes for each seed)
+  --seeds N     with --faults: N runs, one after the other (10; 1 when a seed is given)
+  --seed S      with --faults: the first seed, of which the plan of faults is made; the others count up from it
 `,
-  options: { deep: { type: 'boolean' }, faults: { type: 'boolean' }, infra: { type: 'string' } },
+  options: {
+    deep: { type: 'boolean' },
+    infra: { type: 'string' },
+    faults: { type: 'boolean' },
+    seeds: { type: 'string' },
+    seed: { type: 'string' },
+  },
   maxPositionals: 100,
 
   async run(invocation) {
     const startedAt = Date.now()
+    const seeds = readFaultSeeds(invocation)
     const { wanted, filters } = readPositionals(invocation.positionals)
     const empty = wanted.filter(suite => !hasTests(suite))
     if (empty.length > 0) throw new CliError(`There are no ${empty.join(' and ')} tests where they should be`)
-    const { outcome, skipped } = await runAll(invocation, wanted, filters)
+    const { outcome, skipped } = seeds ? await runFaults(invocation, seeds) : await runAll(invocation, wanted, filters)
     for (const what of skipped) reportToTerminal('skipped', what)
     reportToTerminal('tests', `took ${seconds(startedAt)}`)
     process.stdout.write(`${outcome.passed} passed, ${outcome.failed} failed, ${outcome.skipped} skipped\n`)
@@ -44,6 +55,41 @@ function readPositionals([first, ...others]: readonly string[]): {
   return { wanted: [suite], filters: others }
 }
 
+const seedsEnd = 1_000_000
+
+/** Which runs of the fault suite are asked for; undefined when it is not. */
+function readFaultSeeds({ values, positionals }: Invocation): number[] | undefined {
+  const count = wholeNumber('seeds', values.seeds, { min: 1, max: 1_000 })
+  const given = wholeNumber('seed', values.seed, { min: 0, max: seedsEnd })
+  if (!values.faults) {
+    if (count !== undefined || given !== undefined) throw new UsageError('--seeds and --seed are for --faults')
+    return undefined
+  }
+  if (positionals.length > 0 || values.infra !== undefined || values.deep) {
+    throw new UsageError('--faults is a run of its own, on servers of its own')
+  }
+  const first = given ?? Math.floor(Math.random() * seedsEnd)
+  return Array.from({ length: count ?? (given === undefined ? 10 : 1) }, (_, index) => first + index)
+}
+
+/** The tests bring their own servers, because they kill them. */
+async function runFaults({ env }: Invocation, seeds: readonly number[]): Promise<Results> {
+  reportToTerminal('tests', `faults, with the seeds ${seeds.join(', ')}`)
+  const signal = interruption()
+  const testEnv = { ...env, TOCSIN_TEST_FAULT_SEEDS: seeds.join() }
+  const outcome = await runVitest({ suites: ['system'], filters: [faultTests], env: testEnv, signal })
+  signal.throwIfAborted()
+  return { outcome, skipped: [] }
+}
+
+function interruption(): AbortSignal {
+  const interrupted = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => interrupted.abort(new Interrupted()))
+  }
+  return interrupted.signal
+}
+
 interface Results {
   outcome: Outcome
   /** In words, with the reason. */
@@ -56,16 +102,8 @@ async function runAll(
   filters: readonly string[],
 ): Promise<Results> {
   const kind = oneOf('infra', values.infra, ['given', 'containers', 'embedded'])
-  const interrupted = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => interrupted.abort(new Interrupted()))
-  }
-  const { signal } = interrupted
-  const testEnv = {
-    ...env,
-    ...(values.deep ? { TOCSIN_TEST_DEEP: '1' } : {}),
-    ...(values.faults ? { TOCSIN_TEST_FAULTS: '1' } : {}),
-  }
+  const signal = interruption()
+  const testEnv = { ...env, ...(values.deep ? { TOCSIN_TEST_DEEP: '1' } : {}) }
   const results: Results = { outcome: { passed: 0, failed: 0, skipped: 0 }, skipped: [] }
   const run = async (suitesNow: readonly Suite[], envNow: NodeJS.ProcessEnv) => {
     results.outcome = add(results.outcome, await runVitest({ suites: suitesNow, filters, env: envNow, signal }))

@@ -6,6 +6,8 @@ import { cloneFolder, toolsFolder } from '../home.ts'
 
 /** The projects of vitest.config.ts, quickest first. */
 export const suites = ['unit', 'service', 'system'] as const
+/** Of the system tests those that run for minutes when they are asked for, and in a short form otherwise. */
+export const faultTests = 'test/faults/'
 export type Suite = (typeof suites)[number]
 
 export interface Outcome {
