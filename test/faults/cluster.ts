@@ -20,7 +20,7 @@ import { type Server, servers } from './plan.ts'
 export interface Cluster extends Api, AsyncDisposable {
   readonly services: Readonly<Record<ServiceName, ServiceProcess>>
   readonly adminKey: string
-  /** Another one of the same, over the same network. Not started yet. */
+  /** Another one of the same, past all gates. Not started yet. */
   another(service: ServiceName): ServiceProcess
   part(server: Server): InfraPart
   link(service: ServiceName, server: Server): { readonly network: Network; readonly gate: Gate }
@@ -45,12 +45,14 @@ export async function startCluster(name: string): Promise<Cluster> {
   const links = await startLinks(infra, undo)
   const processes: ServiceProcess[] = []
   undo.defer(async () => void (await Promise.all(processes.map(process => process.end('SIGKILL')))))
-  const another = (service: ServiceName) => {
-    const started = new ServiceProcess(service, environmentOf(infra, links[service]), join(logs, `${service}.log`))
-    processes.push(started)
-    return started
+  const create = (service: ServiceName, environment: Record<string, string>) => {
+    const created = new ServiceProcess(service, environment, join(logs, `${service}.log`))
+    processes.push(created)
+    return created
   }
-  const services = Object.fromEntries(serviceNames.map(service => [service, another(service)])) as Cluster['services']
+  const services = Object.fromEntries(
+    serviceNames.map(service => [service, create(service, environmentOf(infra, links[service]))]),
+  ) as Cluster['services']
   await Promise.all(Object.values(services).map(service => service.start()))
   await Promise.all(Object.values(services).map(service => service.untilReady()))
   const database = openDatabase(infra.databaseUrl)
@@ -60,7 +62,7 @@ export async function startCluster(name: string): Promise<Cluster> {
   return {
     services,
     adminKey,
-    another,
+    another: service => create(service, environmentOf(infra)),
     part: server => infra.parts.find(part => part.name === server)!,
     link: (service, server) => links[service][server],
     call: callApi({ ruleService, alertProducer, key: adminKey }),

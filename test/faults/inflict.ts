@@ -4,7 +4,7 @@ import type { Conditions } from '@tocsin/testkit/network'
 import { tellRedis } from '@tocsin/testkit/redis-pair'
 import type { ServiceProcess } from '@tocsin/testkit/service-process'
 import type { Cluster } from './cluster.ts'
-import { describe, type Fault, type Link, nameOf } from './plan.ts'
+import { describe, type Fault, type Link, nameOf, servers, type Worker } from './plan.ts'
 
 /**
  * Does what the plan says, when its time has come. What is about one target waits for what is under way there; all else
@@ -61,6 +61,15 @@ export class Inflictor {
         return this.#end(this.#cluster.services[fault.target], 'SIGTERM', durationMs)
       case 'freeze':
         return freeze(this.#cluster.services[fault.target], durationMs)
+      case 'kill at work':
+        await this.#atWork(fault.target, async service => void (await service.end('SIGKILL')))
+        return this.#end(this.#cluster.services[fault.target], 'SIGKILL', durationMs)
+      case 'freeze at work':
+        return this.#besideAnother(fault.target, service => freeze(service, durationMs))
+      case 'lose at work': {
+        const link = { service: fault.target, server: 'kafka' } as const
+        return this.#besideAnother(fault.target, () => this.#spoil(link, conditions['black hole'], durationMs))
+      }
       case 'join, then leave':
         return this.#join(this.#cluster.another(fault.target), 'SIGTERM', durationMs)
       case 'join, then die':
@@ -95,6 +104,25 @@ export class Inflictor {
     await service.end(signal)
   }
 
+  /** Over slow lines it always has something in hand: a row without its record, a record without its mark. */
+  async #atWork(worker: Worker, work: (service: ServiceProcess) => Promise<void>): Promise<void> {
+    const networks = servers.map(server => this.#cluster.link(worker, server).network)
+    for (const network of networks) network.become(conditions.latency)
+    await sleep(atWorkAfterMs)
+    await work(this.#cluster.services[worker])
+    for (const network of networks) network.become({})
+  }
+
+  async #besideAnother(worker: Worker, work: (service: ServiceProcess) => Promise<void>): Promise<void> {
+    const other = this.#cluster.another(worker)
+    await other.start()
+    await sleep(joinedAfterMs)
+    await this.#atWork(worker, work)
+    // Both are there while the one that was away finds out.
+    await sleep(joinedAfterMs)
+    await other.end('SIGTERM')
+  }
+
   async #spoil({ service, server }: Link, conditions: Conditions, durationMs: number): Promise<void> {
     const { network } = this.#cluster.link(service, server)
     network.become(conditions)
@@ -122,6 +150,10 @@ export class Inflictor {
     }
   }
 }
+
+const atWorkAfterMs = 1_000
+/** A rebalance waits for what others have in hand. */
+const joinedAfterMs = 5_000
 
 const conditions = {
   latency: { latencyMs: 150 },

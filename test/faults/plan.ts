@@ -26,6 +26,7 @@ export interface Link {
 /** What is done, to whom, and how it is put right after `durationMs`. */
 export type Deed =
   | { readonly fault: 'kill' | 'terminate' | 'freeze'; readonly target: ServiceName }
+  | { readonly fault: 'kill at work' | 'freeze at work' | 'lose at work'; readonly target: Worker }
   | { readonly fault: 'join, then leave' | 'join, then die'; readonly target: Worker }
   | { readonly fault: 'restart' | 'crash'; readonly target: Server }
   | { readonly fault: 'end all sessions'; readonly target: 'postgres' }
@@ -51,14 +52,19 @@ const link = (random: Random): Link => {
 const zombieMs = 20_000
 
 const kill: Draw = random => ({ deed: { fault: 'kill', target: service(random) }, durationMs: [0, 4_000] })
-const killWorker: Draw = random => ({ deed: { fault: 'kill', target: worker(random) }, durationMs: [0, 4_000] })
+const killAtWork: Draw = random => ({ deed: { fault: 'kill at work', target: worker(random) }, durationMs: [0, 4_000] })
 const terminate: Draw = random => ({ deed: { fault: 'terminate', target: service(random) }, durationMs: [0, 4_000] })
 const freeze: Draw = random => ({
   deed: { fault: 'freeze', target: service(random) },
   durationMs: [zombieMs, zombieMs],
 })
-const freezeWorker: Draw = random => ({
-  deed: { fault: 'freeze', target: worker(random) },
+/** Beside a successor that takes over what it has in hand. */
+const freezeAtWork =
+  (target: Worker): Draw =>
+  () => ({ deed: { fault: 'freeze at work', target }, durationMs: [zombieMs, zombieMs] })
+/** The same, but that it works on: it hears nothing of Kafka, and still has the other servers. */
+const loseAtWork: Draw = random => ({
+  deed: { fault: 'lose at work', target: worker(random) },
   durationMs: [zombieMs, zombieMs],
 })
 const joinAndLeave: Draw = random => ({
@@ -81,23 +87,18 @@ const latency: Draw = random => ({ deed: { fault: 'latency', target: link(random
 const bandwidth: Draw = random => ({ deed: { fault: 'bandwidth', target: link(random) }, durationMs: [5_000, 15_000] })
 const reset: Draw = random => ({ deed: { fault: 'reset', target: link(random) }, durationMs: [0, 0] })
 const blackHole: Draw = random => ({ deed: { fault: 'black hole', target: link(random) }, durationMs: [5_000, 25_000] })
-/** A worker that nobody hears, and that hears nobody, while it still has the other servers. */
-const lostWorker: Draw = random => ({
-  deed: { fault: 'black hole', target: { service: worker(random), server: 'kafka' } },
-  durationMs: [zombieMs, zombieMs],
-})
-
 /** Everything that can happen, each at least once. */
 const full: readonly Draw[] = [
-  ...[kill, kill, killWorker, terminate, terminate, freeze, freezeWorker],
+  ...[kill, kill, terminate, terminate, freeze],
+  ...[killAtWork, killAtWork, killAtWork, ...workers.map(freezeAtWork), loseAtWork],
   ...[joinAndLeave, joinAndLeave, joinAndDie],
   ...servers.flatMap(server => [restart(server), crash(server)]),
   ...[endSessions, endSessions, flush],
-  ...[latency, bandwidth, reset, reset, blackHole, blackHole, lostWorker],
+  ...[latency, bandwidth, reset, reset, blackHole, blackHole],
 ]
 
 /** What is got over within seconds. */
-const short: readonly Draw[] = [killWorker, terminate, endSessions, flush, reset, latency]
+const short: readonly Draw[] = [killAtWork, terminate, endSessions, flush, reset, latency]
 
 export type Form = 'full' | 'short'
 const draws: Readonly<Record<Form, readonly Draw[]>> = { full, short }
