@@ -20,7 +20,7 @@ const seeds = givenSeeds === undefined ? [Math.floor(Math.random() * 1_000_000)]
 
 /** `pauseMs`: after a batch, so that there are alerts on the way for as long as faults come. */
 const { alerts, pauseMs } = { full: { alerts: 20_000, pauseMs: 450 }, short: { alerts: 2_000, pauseMs: 350 } }[form]
-const limitMs = { full: 20 * 60_000, short: 8 * 60_000 }[form]
+const limitMs = { full: 45 * 60_000, short: 20 * 60_000 }[form]
 const problemsShown = 20
 const changeEveryMs = 1_000
 
