@@ -28,7 +28,7 @@ export interface Cluster extends Api, AsyncDisposable {
   readonly database: Database
   readonly kafkaBrokers: string
   readonly redisUrl: string
-  /** What everybody said last. All of it stays in a folder, which is named at the end. */
+  /** What everybody said last. Once asked for, all of it stays, in the folder that is named at the end. */
   recentLogs(): string
 }
 
@@ -39,6 +39,10 @@ export async function startCluster(name: string): Promise<Cluster> {
   const logs = join(toolsFolder, 'faults', name)
   rmSync(logs, { recursive: true, force: true })
   mkdirSync(logs, { recursive: true })
+  let asked = false
+  undo.defer(() => {
+    if (!asked) rmSync(logs, { recursive: true, force: true })
+  })
   const test = undo.use(await startOwnServers())
   const { infra, home } = test
   const adminKey = await prepareStack(home, environmentOf(infra), () => {})
@@ -70,6 +74,7 @@ export async function startCluster(name: string): Promise<Cluster> {
     kafkaBrokers: infra.kafkaBrokers,
     redisUrl: infra.redisUrl,
     recentLogs() {
+      asked = true
       for (const file of readdirSync(home.logs)) copyFileSync(join(home.logs, file), join(logs, file))
       return [...processes.map(process => process.recentLog()), `All logs: ${logs}`].join('\n')
     },

@@ -42,15 +42,17 @@ async function withFaults(seed: number): Promise<void> {
   say(`seed ${seed}, ${form} form; its plan:\n${plan.map(fault => `    ${describe(fault)}`).join('\n')}`)
   await using cluster = await startCluster(`seed-${seed}`)
   await using receiver = await startReceiver()
-  const inflictor = new Inflictor(cluster, plan, say)
+  await using inflictor = new Inflictor(cluster, plan, say)
   try {
     const teams = await createTeams(cluster, receiver.url)
     const ledger = makeLedger(seed, alerts, teams)
     say(`${alerts} alerts flow`)
-    await using _ = changeRules(teams)
-    await sendAlerts(cluster, ledger, { pauseMs, onProgress: share => inflictor.progress(share) })
-    say('all alerts are sent')
-    await inflictor.over()
+    {
+      await using _ = changeRules(teams)
+      await sendAlerts(cluster, ledger, { pauseMs, onProgress: share => inflictor.progress(share) })
+      say('all alerts are sent')
+      await inflictor.over()
+    }
     say('everything is put right')
     await untilAtRest(cluster)
     const { problems, summary } = judge(ledger, teams, await gather(cluster, teams, receiver))

@@ -10,7 +10,7 @@ import { describe, type Fault, type Link, nameOf, servers, type Worker } from '.
  * Does what the plan says, when its time has come. What is about one target waits for what is under way there; all else
  * happens at the same time.
  */
-export class Inflictor {
+export class Inflictor implements AsyncDisposable {
   readonly #cluster: Cluster
   readonly #say: (text: string) => void
   readonly #waiting: Fault[]
@@ -35,6 +35,11 @@ export class Inflictor {
   /** When everything is put right again. Fails if something cannot be. */
   async over(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay.values())
+  }
+
+  /** Whatever became of the run: nothing is started again behind the back of whoever then ends everything. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#underWay.values())
     this.#stopping.abort()
     await this.#watching
   }
