@@ -2,7 +2,7 @@ import { engineWithImages } from '../infra/container-engine.ts'
 import { givenParts, variableOf } from '../infra/given.ts'
 import type { PartKind } from '../infra/infra-part.ts'
 import { CliError, Interrupted, seconds } from '../report.ts'
-import { startTestServers } from '../testing/test-servers.ts'
+import { endAbandonedRuns, startTestServers } from '../testing/test-servers.ts'
 import { add, faultTests, hasTests, type Outcome, runVitest, type Suite, suites } from '../testing/vitest-run.ts'
 import { type Command, type Invocation, oneOf, UsageError, wholeNumber } from './command.ts'
 import { reportToTerminal } from './terminal.ts'
@@ -77,9 +77,13 @@ async function runFaults({ env }: Invocation, seeds: readonly number[]): Promise
   reportToTerminal('tests', `faults, with the seeds ${seeds.join(', ')}`)
   const signal = interruption()
   const testEnv = { ...env, TOCSIN_TEST_FAULT_SEEDS: seeds.join() }
-  const outcome = await runVitest({ suites: ['system'], filters: [faultTests], env: testEnv, signal })
-  signal.throwIfAborted()
-  return { outcome, skipped: [] }
+  try {
+    const outcome = await runVitest({ suites: ['system'], filters: [faultTests], env: testEnv, signal })
+    signal.throwIfAborted()
+    return { outcome, skipped: [] }
+  } finally {
+    await endAbandonedRuns(env, reportToTerminal) // after a Ctrl-C nobody else ends what they started
+  }
 }
 
 function interruption(): AbortSignal {

@@ -75,7 +75,7 @@ export async function startTestServers(options: TestServersOptions): Promise<Tes
 }
 
 /** A run that was killed left its servers and data; that its lock is free says that nobody uses them. */
-async function endAbandonedRuns(env: NodeJS.ProcessEnv, report: Report): Promise<void> {
+export async function endAbandonedRuns(env: NodeJS.ProcessEnv, report: Report): Promise<void> {
   for (const name of listFolder(runsFolder)) {
     const home = homeAt(join(runsFolder, name))
     createHome(home)
