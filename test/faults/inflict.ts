@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf } from '@tocsin/runtime/errors'
 import { targetOf } from '@tocsin/testkit/gate'
 import type { Conditions } from '@tocsin/testkit/network'
 import { tellRedis } from '@tocsin/testkit/redis-pair'
 import type { ServiceProcess } from '@tocsin/testkit/service-process'
+import type { InfraPart } from '../../scripts/infra/infra-part.ts'
 import type { Cluster } from './cluster.ts'
 import { describe, type Fault, type Link, nameOf, servers, type Worker } from './plan.ts'
 
@@ -84,7 +86,7 @@ export class Inflictor implements AsyncDisposable {
         const part = this.#cluster.part(fault.target)
         await (fault.fault === 'crash' ? part.kill() : part.stop())
         await sleep(durationMs)
-        return part.start()
+        return this.#startPart(part)
       }
       case 'end all sessions':
         return this.#endSessions()
@@ -101,6 +103,19 @@ export class Inflictor implements AsyncDisposable {
     await service.end(signal)
     await sleep(durationMs)
     await service.start()
+  }
+
+  /** On a machine with other work a broker that was killed takes longer than a start may: it is killed, and started again. */
+  async #startPart(part: InfraPart): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await part.start()
+      } catch (error) {
+        if (attempt === startsMax) throw error
+        this.#say(`${part.name} does not start: ${messageOf(error)}`)
+        await part.kill()
+      }
+    }
   }
 
   async #join(service: ServiceProcess, signal: NodeJS.Signals, durationMs: number): Promise<void> {
@@ -156,6 +171,7 @@ export class Inflictor implements AsyncDisposable {
   }
 }
 
+const startsMax = 5
 const atWorkAfterMs = 1_000
 /** A rebalance waits for what others have in hand. */
 const joinedAfterMs = 5_000
