@@ -89,7 +89,7 @@ export class Inflictor implements AsyncDisposable {
         return this.#startPart(part)
       }
       case 'end all sessions':
-        return this.#endSessions()
+        return this.#atWork('aggregator', () => this.#endSessions())
       case 'flush':
         return void (await tellRedis(targetOf(this.#cluster.redisUrl), 'FLUSHALL'))
       case 'reset':

@@ -52,7 +52,9 @@ const link = (random: Random): Link => {
 const zombieMs = 20_000
 
 const kill: Draw = random => ({ deed: { fault: 'kill', target: service(random) }, durationMs: [0, 4_000] })
-const killAtWork: Draw = random => ({ deed: { fault: 'kill at work', target: worker(random) }, durationMs: [0, 4_000] })
+const killAtWork =
+  (target: Worker): Draw =>
+  () => ({ deed: { fault: 'kill at work', target }, durationMs: [0, 4_000] })
 const terminate: Draw = random => ({ deed: { fault: 'terminate', target: service(random) }, durationMs: [0, 4_000] })
 const freeze: Draw = random => ({
   deed: { fault: 'freeze', target: service(random) },
@@ -90,7 +92,7 @@ const blackHole: Draw = random => ({ deed: { fault: 'black hole', target: link(r
 /** Everything that can happen, each at least once. */
 const full: readonly Draw[] = [
   ...[kill, kill, terminate, terminate, freeze],
-  ...[killAtWork, killAtWork, killAtWork, ...workers.map(freezeAtWork), loseAtWork],
+  ...[...workers.map(killAtWork), ...workers.map(freezeAtWork), loseAtWork],
   ...[joinAndLeave, joinAndLeave, joinAndDie],
   ...servers.flatMap(server => [restart(server), crash(server)]),
   ...[endSessions, endSessions, flush],
@@ -98,7 +100,15 @@ const full: readonly Draw[] = [
 ]
 
 /** What is got over within seconds. */
-const short: readonly Draw[] = [killAtWork, terminate, endSessions, flush, reset, latency]
+const short: readonly Draw[] = [
+  killAtWork('evaluator'),
+  killAtWork('aggregator'),
+  endSessions,
+  endSessions,
+  terminate,
+  flush,
+  reset,
+]
 
 export type Form = 'full' | 'short'
 const draws: Readonly<Record<Form, readonly Draw[]>> = { full, short }
