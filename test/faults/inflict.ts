@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '@tocsin/runtime/errors'
+import { eventually } from '@tocsin/testkit/eventually'
 import { targetOf } from '@tocsin/testkit/gate'
 import type { Conditions } from '@tocsin/testkit/network'
 import { tellRedis } from '@tocsin/testkit/redis-pair'
@@ -102,7 +103,8 @@ export class Inflictor implements AsyncDisposable {
   async #end(service: ServiceProcess, signal: NodeJS.Signals, durationMs: number): Promise<void> {
     await service.end(signal)
     await sleep(durationMs)
-    await service.start()
+    // Its port was free for so long, and another instance may have been given it, until that one leaves.
+    await eventually(() => service.start(), { withinMs: 120_000, everyMs: 1_000 })
   }
 
   /** On a machine with other work a broker that was killed takes longer than a start may: it is killed, and started again. */
