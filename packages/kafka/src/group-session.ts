@@ -115,7 +115,7 @@ export class GroupSession {
       minBytes: 1,
       maxWaitTimeInMs: 500,
       maxBytesPerPartition: 1024 * 1024,
-      maxBytes: 8 * 1024 * 1024,
+      maxBytes: 4 * 1024 * 1024,
       allowAutoTopicCreation: false,
       // Many, because StillDraining uses them up; a restart is our business.
       retry: { retries: 1_000, initialRetryTime: 200, maxRetryTime: 1_000, restartOnFailure: async () => false },

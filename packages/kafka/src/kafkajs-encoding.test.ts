@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { crc32C, crc32COfKafkajs, encodeRecord, recordOfKafkajs } from './kafkajs-encoding.ts'
+import {
+  crc32C,
+  crc32COfKafkajs,
+  encodeRecord,
+  groupByPartition,
+  groupOfKafkajs,
+  recordOfKafkajs,
+} from './kafkajs-encoding.ts'
 
 const text = fc.string({ unit: 'binary', maxLength: 300 })
 const data = fc.oneof(text, fc.uint8Array({ maxLength: 300 }).map(Buffer.from))
@@ -32,5 +39,20 @@ it('the checksum of any bytes is that of kafkajs, and of the standard', () => {
       expect(crc32C(bytes)).toBe(crc32COfKafkajs(bytes))
     }),
     { numRuns: 1_000 },
+  )
+})
+
+it('messages are put into partitions as kafkajs does it', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 8 })), fc.nat({ max: 1 }), (messages, partitions) => {
+      const partitionMetadata = Array.from({ length: partitions })
+      const grouping = {
+        topic: 'alerts',
+        partitionMetadata,
+        messages,
+        partitioner: (of: { message: number }) => of.message,
+      }
+      expect(groupByPartition(grouping)).toEqual(groupOfKafkajs(grouping))
+    }),
   )
 })

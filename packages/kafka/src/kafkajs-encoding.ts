@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 const kafkajs = createRequire(import.meta.url)
 const recordModule = kafkajs.resolve('kafkajs/src/protocol/recordBatch/record/v0')
 const crcModule = kafkajs.resolve('kafkajs/src/protocol/recordBatch/crc32C/crc32C')
+const groupModule = kafkajs.resolve('kafkajs/src/producer/groupMessagesPerPartition')
 
 type Data = string | Buffer | null | undefined
 
@@ -35,6 +36,35 @@ export const crc32COfKafkajs: (bytes: Uint8Array) => number = kafkajs(crcModule)
 export function encodeFaster(): void {
   kafkajs.cache[recordModule]!.exports = encodeRecord
   kafkajs.cache[crcModule]!.exports = crc32C
+}
+
+interface Grouping<Message> {
+  topic: string
+  partitionMetadata: readonly unknown[]
+  messages: readonly Message[]
+  partitioner(asked: { topic: string; partitionMetadata: readonly unknown[]; message: Message }): number
+}
+
+type Group = <Message>(grouping: Grouping<Message>) => Record<number, Message[]>
+
+export const groupOfKafkajs: Group = kafkajs(groupModule)
+
+/** kafkajs copies all messages of a partition for each that it adds: a tenth of what the aggregator did. */
+export const groupByPartition: Group = ({ topic, partitionMetadata, messages, partitioner }) => {
+  const groups: ReturnType<typeof groupByPartition<(typeof messages)[0]>> = {}
+  if (partitionMetadata.length === 0) return groups
+  for (const message of messages) {
+    const partition = partitioner({ topic, partitionMetadata, message })
+    const group = groups[partition]
+    if (group === undefined) groups[partition] = [message]
+    else group.push(message)
+  }
+  return groups
+}
+
+/** Before the producer of kafkajs is loaded. */
+export function groupMessages(): void {
+  kafkajs.cache[groupModule]!.exports = groupByPartition
 }
 
 /** Attributes, of which there are none, and deltas that a 32-bit zigzag cannot hold are left to kafkajs. */

@@ -30,7 +30,7 @@ export function createAggregate(db: Database, producer: Producer, topic: string)
     decode: decodeMatch,
     async handle(events) {
       const incoming = mergeMatches(events.map(event => event.value))
-      const { pending, handoverIds, created, merged } = await upsertNotifications(
+      const { pending, skipped, handoverIds, created, merged } = await upsertNotifications(
         db,
         incoming.map(({ match }) => match),
       )
@@ -39,7 +39,8 @@ export function createAggregate(db: Database, producer: Producer, topic: string)
       notifications.inc({ outcome: 'repeated' }, events.length - created - merged)
       const handOvers = incoming.flatMap(({ match, headers }, at) => {
         const notificationId = pending[at]
-        return notificationId === undefined || match.more_rules ? [] : [handOverOf(notificationId, match, headers)]
+        if (notificationId === undefined || match.more_rules) return []
+        return [handOverOf(notificationId, skipped.has(notificationId), match, headers)]
       })
       if (handOvers.length === 0) return
       await handOver(producer, topic, handOvers)
@@ -68,12 +69,19 @@ export interface HandOver {
   problem: string
   /** When it happened, as far as that is known. */
   since: number
+  /** Nobody is named to be told: the sender need not look it up. */
+  skipped?: boolean
   headers: Record<string, string>
 }
 
-function handOverOf(notificationId: string, { team_id, alert }: Match, headers: Record<string, string>): HandOver {
+function handOverOf(
+  notificationId: string,
+  skipped: boolean,
+  { team_id, alert }: Match,
+  headers: Record<string, string>,
+): HandOver {
   const [problem, since] = [problemKey(alert), Date.parse(alert.event_ts)]
-  return { notificationId, teamId: team_id, alertId: alert.alert_id, problem, since, headers }
+  return { notificationId, teamId: team_id, alertId: alert.alert_id, problem, since, skipped, headers }
 }
 
 export async function handOver(producer: Producer, topic: string, rows: readonly HandOver[]): Promise<void> {
@@ -89,6 +97,7 @@ export function readyRecord(row: HandOver, topic: string): OutgoingMessage {
     notification_id: row.notificationId,
     team_id: row.teamId,
     alert_id: row.alertId,
+    ...(row.skipped && { skipped: true }),
   }
   return {
     topic,

@@ -7,6 +7,8 @@ import { makePartitions } from './partitions.ts'
 export interface Upserted {
   /** For each match its notification, if nobody is known to have handed it over. */
   pending: (string | undefined)[]
+  /** Those of them that were made with nobody to tell. */
+  skipped: Set<string>
   /** To be ended when all that is pending, and has all its rules, was handed over. */
   handoverIds: string[]
   created: number
@@ -44,8 +46,10 @@ export async function upsertNotifications(db: Database, matches: readonly Match[
   const updated = known.length === 0 ? [] : await updateKnown(db, known, againId)
   const pending = ids.map(id => (created.has(id) ? id : undefined))
   for (const row of updated) if (row.pending) pending[row.at] = row.notification_id
+  const untold = incoming.filter(row => created.has(row.notificationId) && !namesEndpoints(row.match))
   return {
     pending,
+    skipped: new Set(untold.map(row => row.notificationId)),
     handoverIds: [wholeId, againId],
     created: created.size,
     merged: updated.filter(row => row.merged).length,

@@ -6,6 +6,12 @@ const partitionsLock = 7_063_2003
 
 const dayMs = 86_400_000
 
+/**
+ * Room on each page for the state that comes later, which then writes no index (docs/decisions/013). Not half of it: most
+ * notifications never change, and each page more costs as much as it saves.
+ */
+const fillfactor = 80
+
 /** Today's, and so many more: an aggregator that could not make any for days still finds the next one there. */
 const daysAhead = 3
 
@@ -31,10 +37,9 @@ export async function makePartitions(db: Database, now = Date.now()): Promise<st
     // Read once more under the lock: another aggregator makes them at the same time.
     for (const day of missing(await readPartitions(client))) {
       const name = `notifications_${new Date(day).toISOString().slice(0, 10).replaceAll('-', '_')}`
-      // Half of each page is left for the state that comes later, which then writes no index: see docs/decisions/013.
       await client.query(
         `CREATE TABLE ${name} PARTITION OF notifications FOR VALUES FROM ('${idAt(day)}') TO ('${idAt(day + dayMs)}')
-         WITH (fillfactor = 50)`,
+         WITH (fillfactor = ${fillfactor})`,
       )
       made.push(name)
     }

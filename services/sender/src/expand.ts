@@ -22,7 +22,10 @@ export function createExpand(
     name: 'expand',
     decode: record => decodeMessage(notificationReadySchema, record.value),
     async handle(events) {
-      const ids = [...new Set(events.map(event => event.value.notification_id))]
+      const told = events.filter(event => !event.value.skipped)
+      expanded.inc({ outcome: 'skipped' }, events.length - told.length)
+      if (told.length === 0) return
+      const ids = [...new Set(told.map(event => event.value.notification_id))]
       const { jobs, skipped, unknown } = await createDeliveries(db, ids, leaseMs)
       expanded.inc({ outcome: 'skipped' }, skipped.length)
       expanded.inc({ outcome: 'unknown' }, unknown.length)
