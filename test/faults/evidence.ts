@@ -67,7 +67,8 @@ export async function untilAtRest(cluster: Cluster): Promise<void> {
 async function whatWaits({ kafkaBrokers, database }: Cluster): Promise<string> {
   const waiting = [...lagOf(await readOffsets(kafkaBrokers, topicSizes, Object.keys(groups)))]
   const { rows } = await database.query<{ status: string; count: number }>(
-    `SELECT status, count(*) FROM notifications WHERE status IN ('pending', 'ready') GROUP BY status ORDER BY status`,
+    `SELECT status, count(*) FROM notifications WHERE status = 'ready' GROUP BY status
+     UNION ALL SELECT 'in batches that are not handed over', count(*) FROM handovers HAVING count(*) > 0`,
   )
   for (const { status, count } of rows) waiting.push(`${count} notifications are ${status}`)
   return waiting.join(', ')

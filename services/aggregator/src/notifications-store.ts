@@ -73,7 +73,9 @@ async function insertNew(db: Queryable, rows: readonly Incoming[], wholeId: stri
   // Parts wait for the rest of their rules, and must not keep the batch that they came with from being ended.
   const partsId = randomUUID()
   const lines = (of: (row: Incoming) => string) => rows.map(of).join('\n')
-  const inserted = await db.query<{ notification_id: string }>(
+  const {
+    rows: [made],
+  } = await db.query<{ created: number; ids: string[] | null }>(
     `WITH match AS (
        SELECT notification_id, team_id, alert_id, dedup_key, alert::json, rules::json, status, handover_id::uuid
        FROM unnest(string_to_array($1, E'\\n'), string_to_array($2, E'\\n'), $3::text[], $4::text[],
@@ -93,7 +95,7 @@ async function insertNew(db: Queryable, rows: readonly Incoming[], wholeId: stri
        SELECT handover_id, min(notification_id), max(notification_id)
        FROM match JOIN key USING (notification_id) GROUP BY handover_id
      )
-     SELECT notification_id FROM key`,
+     SELECT count(*) AS created, CASE WHEN count(*) < $9 THEN array_agg(notification_id) END AS ids FROM key`,
     [
       lines(row => row.notificationId),
       lines(row => row.match.team_id),
@@ -103,9 +105,12 @@ async function insertNew(db: Queryable, rows: readonly Incoming[], wholeId: stri
       lines(row => JSON.stringify(row.match.rules)),
       lines(row => (namesEndpoints(row.match) ? 'ready' : 'skipped')),
       lines(row => (row.match.more_rules ? partsId : wholeId)),
+      rows.length,
     ],
   )
-  return new Set(inserted.rows.map(row => row.notification_id))
+  // Nearly always all of them, and then none need be named.
+  if (made?.created === rows.length) return new Set(rows.map(row => row.notificationId))
+  return new Set(made?.ids ?? [])
 }
 
 const namesEndpoints = (match: Match) => match.rules.some(rule => rule.endpoint_ids.length > 0)
