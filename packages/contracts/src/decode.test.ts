@@ -57,8 +57,8 @@ describe('decodeMessage', () => {
   })
 
   it('names every problem with its place', () => {
-    expect(() => decodeMessage(matchSchema, bytes('{"schema_version":1,"team_id":7,"rules":[]}'))).toThrow(
-      /\/team_id .*\/rules .*/s,
+    expect(() => decodeMessage(matchSchema, bytes('{"schema_version":1,"teams":[{"team_id":7,"rules":[]}]}'))).toThrow(
+      /\/teams\/0\/team_id .*\/teams\/0\/rules .*/s,
     )
   })
 })

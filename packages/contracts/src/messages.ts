@@ -34,14 +34,19 @@ export const matchedRuleSchema = z.object({
   endpoint_ids: z.array(z.string()),
 })
 
-/** One alert matched at least one rule of one team. How deep its context is was looked at when it was new. */
+/** The rules of one team that matched. */
+export const teamMatchSchema = z.object({
+  team_id: z.string(),
+  rules: z.array(matchedRuleSchema).min(1),
+  /** More rules of this team come in the next record of the same key: all of them would not fit into one. */
+  more_rules: z.literal(true).optional(),
+})
+
+/** One alert matched at least one rule of each of these teams. How deep its context is was looked at when it was new. */
 export const matchSchema = z.object({
   schema_version: version,
-  team_id: z.string(),
   alert: alertSchema.extend({ context: anyContext }),
-  rules: z.array(matchedRuleSchema).min(1),
-  /** More rules of the same match come in the next record of the same key: all of them would not fit into one. */
-  more_rules: z.literal(true).optional(),
+  teams: z.array(teamMatchSchema).min(1),
   snapshot_version: z.number().int(),
   matched_at: timestamp,
 })
@@ -59,5 +64,6 @@ export const notificationReadySchema = z.object({
 export type RuleAction = (typeof ruleActions)[number]
 export type RuleChanged = z.infer<typeof ruleChangedSchema>
 export type MatchedRule = z.infer<typeof matchedRuleSchema>
+export type TeamMatch = z.infer<typeof teamMatchSchema>
 export type Match = z.infer<typeof matchSchema>
 export type NotificationReady = z.infer<typeof notificationReadySchema>

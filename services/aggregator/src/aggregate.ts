@@ -1,21 +1,24 @@
 import { problemKey } from '@tocsin/contracts/alert'
 import { decodeMessage } from '@tocsin/contracts/decode'
-import { type Match, matchSchema, type NotificationReady, schemaVersion } from '@tocsin/contracts/messages'
+import {
+  type Match,
+  matchSchema,
+  type NotificationReady,
+  schemaVersion,
+  type TeamMatch,
+} from '@tocsin/contracts/messages'
 import type { Stage } from '@tocsin/kafka/consume'
 import { headerText } from '@tocsin/kafka/headers'
 import type { OutgoingMessage, Producer } from '@tocsin/kafka/producer'
 import type { KafkaRecord } from '@tocsin/kafka/source'
 import type { Database } from '@tocsin/postgres/database'
 import { endHandovers } from './handovers-store.ts'
-import { mergeMatches } from './merge-matches.ts'
+import { type IncomingMatch, type MatchedAlert, mergeMatches } from './merge-matches.ts'
 import { handedOver, notifications, readySeconds } from './meters.ts'
 import { upsertNotifications } from './notifications-store.ts'
 
-/** A match, and the headers that go on with its notification. */
-export interface IncomingMatch {
-  match: Match
-  headers: Record<string, string>
-}
+/** So many rows are made by one statement: an alert may concern very many teams. */
+const rowsAtOnce = 5_000
 
 /**
  * Matches become notifications, each (team, alert) one. The order of the steps is the guarantee: row first, then the
@@ -24,64 +27,68 @@ export interface IncomingMatch {
  * match has more rules to come stays pending until they are there: whom the sender tells is decided by the rules that it
  * finds.
  */
-export function createAggregate(db: Database, producer: Producer, topic: string): Stage<IncomingMatch> {
+export function createAggregate(db: Database, producer: Producer, topic: string): Stage<IncomingMatch[]> {
   return {
     name: 'aggregate',
     decode: decodeMatch,
     async handle(events) {
-      const incoming = mergeMatches(events.map(event => event.value))
-      const { pending, skipped, handoverIds, created, merged } = await upsertNotifications(
-        db,
-        incoming.map(({ match }) => match),
-      )
-      notifications.inc({ outcome: 'created' }, created)
-      notifications.inc({ outcome: 'merged' }, merged)
-      notifications.inc({ outcome: 'repeated' }, events.length - created - merged)
-      const handOvers = incoming.flatMap(({ match, headers }, at) => {
-        const notificationId = pending[at]
-        if (notificationId === undefined || match.more_rules) return []
-        return [handOverOf(notificationId, skipped.has(notificationId), match, headers)]
-      })
-      if (handOvers.length === 0) return
-      await handOver(producer, topic, handOvers)
-      await endHandovers(db, handoverIds)
-      handedOver.inc({ by: 'aggregate' }, handOvers.length)
+      const matches = events.flatMap(event => event.value)
+      const merged = mergeMatches(matches)
+      notifications.inc({ outcome: 'repeated' }, matches.length - merged.length)
+      for (let from = 0; from < merged.length; from += rowsAtOnce) await notify(merged.slice(from, from + rowsAtOnce))
     },
+  }
+
+  async function notify(matches: readonly IncomingMatch[]): Promise<void> {
+    const { pending, skipped, handoverIds, created, merged } = await upsertNotifications(db, matches)
+    notifications.inc({ outcome: 'created' }, created)
+    notifications.inc({ outcome: 'merged' }, merged)
+    notifications.inc({ outcome: 'repeated' }, matches.length - created - merged)
+    const handOvers = matches.flatMap(({ alert, teamId, moreRules }, at) => {
+      const notificationId = pending[at]
+      if (notificationId === undefined || moreRules) return []
+      return [{ ...alert, notificationId, teamId, skipped: skipped.has(notificationId) }]
+    })
+    if (handOvers.length === 0) return
+    await handOver(producer, topic, handOvers)
+    await endHandovers(db, handoverIds)
+    handedOver.inc({ by: 'aggregate' }, handOvers.length)
   }
 }
 
-export function decodeMatch(record: KafkaRecord): IncomingMatch {
-  const match = decodeMessage(matchSchema, record.value)
+/** The matches of a record, which are those of one alert. */
+export function decodeMatch(record: KafkaRecord): IncomingMatch[] {
+  const { alert, teams } = decodeMessage(matchSchema, record.value)
   const headers: Record<string, string> = {}
   for (const name of ['traceparent', 'origin']) {
     const text = headerText(record, name)
     if (text !== undefined) headers[name] = text
   }
-  return { match, headers }
+  return matchesOf(alert, teams, headers)
+}
+
+export function matchesOf(
+  alert: Match['alert'],
+  teams: readonly TeamMatch[],
+  headers: Record<string, string> = {},
+): IncomingMatch[] {
+  const { alert_id, dedup_key, event_ts } = alert
+  const [problem, since, json] = [problemKey(alert), Date.parse(event_ts), JSON.stringify(alert)]
+  const shared = { alertId: alert_id, dedupKey: dedup_key, problem, since, json, headers }
+  return teams.map(({ team_id, rules, more_rules = false }) => ({
+    alert: shared,
+    teamId: team_id,
+    rules,
+    moreRules: more_rules,
+  }))
 }
 
 /** A notification to publish, with what the record says besides the row. */
-export interface HandOver {
-  notificationId: string
-  teamId: string
-  alertId: string
-  /** What keeps its order: the alert's `dedup_key`, else its `alert_id`. */
-  problem: string
-  /** When it happened, as far as that is known. */
-  since: number
+export interface HandOver extends Pick<MatchedAlert, 'alertId' | 'problem' | 'since' | 'headers'> {
+  readonly notificationId: string
+  readonly teamId: string
   /** Nobody is named to be told: the sender need not look it up. */
-  skipped?: boolean
-  headers: Record<string, string>
-}
-
-function handOverOf(
-  notificationId: string,
-  skipped: boolean,
-  { team_id, alert }: Match,
-  headers: Record<string, string>,
-): HandOver {
-  const [problem, since] = [problemKey(alert), Date.parse(alert.event_ts)]
-  return { notificationId, teamId: team_id, alertId: alert.alert_id, problem, since, skipped, headers }
+  readonly skipped?: boolean
 }
 
 export async function handOver(producer: Producer, topic: string, rows: readonly HandOver[]): Promise<void> {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { newIds } from '@tocsin/contracts/ids'
-import type { Match } from '@tocsin/contracts/messages'
 import type { Database, Queryable } from '@tocsin/postgres/database'
+import type { IncomingMatch, MatchedAlert } from './merge-matches.ts'
 import { makePartitions } from './partitions.ts'
 
 export interface Upserted {
@@ -20,7 +20,7 @@ export interface Upserted {
 interface Incoming {
   /** Its place in the batch. */
   readonly at: number
-  readonly match: Match
+  readonly match: IncomingMatch
   readonly notificationId: string
 }
 
@@ -31,7 +31,7 @@ interface Incoming {
  *
  * `matches` must hold each (team, alert) once.
  */
-export async function upsertNotifications(db: Database, matches: readonly Match[]): Promise<Upserted> {
+export async function upsertNotifications(db: Database, matches: readonly IncomingMatch[]): Promise<Upserted> {
   const ids = newIds('notification', matches.length)
   const incoming = matches.map((match, at) => ({ at, match, notificationId: ids[at]! }))
   // In the order of the unique index: aggregators that have the same rows (a partition that changed hands) then wait
@@ -60,8 +60,8 @@ export async function upsertNotifications(db: Database, matches: readonly Match[
 const isWithoutPartition = (error: unknown) => error instanceof Error && 'code' in error && error.code === '23514'
 
 function byTeamAndAlert({ match: a }: Incoming, { match: b }: Incoming): number {
-  if (a.team_id !== b.team_id) return a.team_id < b.team_id ? -1 : 1
-  return a.alert.alert_id < b.alert.alert_id ? -1 : 1
+  if (a.teamId !== b.teamId) return a.teamId < b.teamId ? -1 : 1
+  return a.alert.alertId < b.alert.alertId ? -1 : 1
 }
 
 /**
@@ -73,15 +73,19 @@ async function insertNew(db: Queryable, rows: readonly Incoming[], wholeId: stri
   // Parts wait for the rest of their rules, and must not keep the batch that they came with from being ended.
   const partsId = randomUUID()
   const lines = (of: (row: Incoming) => string) => rows.map(of).join('\n')
+  // An alert is sent once, however many teams it is told to.
+  const places = new Map<MatchedAlert, number>()
+  for (const { match } of rows) if (!places.has(match.alert)) places.set(match.alert, places.size + 1)
   const {
     rows: [made],
   } = await db.query<{ created: number; ids: string[] | null }>(
-    `WITH match AS (
-       SELECT notification_id, team_id, alert_id, dedup_key, alert::json, rules::json, status, handover_id::uuid
+    `WITH alert AS MATERIALIZED (
+       SELECT at, line::json AS alert FROM string_to_table($5, E'\\n') WITH ORDINALITY AS lines (line, at)
+     ), match AS (
+       SELECT notification_id, team_id, alert_id, dedup_key, alert, rules::json, status, handover_id::uuid
        FROM unnest(string_to_array($1, E'\\n'), string_to_array($2, E'\\n'), $3::text[], $4::text[],
-                   string_to_array($5, E'\\n'), string_to_array($6, E'\\n'), string_to_array($7, E'\\n'),
-                   string_to_array($8, E'\\n'))
-         AS m (notification_id, team_id, alert_id, dedup_key, alert, rules, status, handover_id)
+                   $10::int[], string_to_array($6, E'\\n'), string_to_array($7, E'\\n'), string_to_array($8, E'\\n'))
+         AS m (notification_id, team_id, alert_id, dedup_key, at, rules, status, handover_id) JOIN alert USING (at)
      ), key AS (
        INSERT INTO notification_keys (team_id, alert_id, notification_id)
        SELECT team_id, alert_id, notification_id FROM match
@@ -98,14 +102,15 @@ async function insertNew(db: Queryable, rows: readonly Incoming[], wholeId: stri
      SELECT count(*) AS created, CASE WHEN count(*) < $9 THEN array_agg(notification_id) END AS ids FROM key`,
     [
       lines(row => row.notificationId),
-      lines(row => row.match.team_id),
-      rows.map(row => row.match.alert.alert_id),
-      rows.map(row => row.match.alert.dedup_key ?? null),
-      lines(row => JSON.stringify(row.match.alert)),
+      lines(row => row.match.teamId),
+      rows.map(row => row.match.alert.alertId),
+      rows.map(row => row.match.alert.dedupKey ?? null),
+      [...places.keys()].map(alert => alert.json).join('\n'),
       lines(row => JSON.stringify(row.match.rules)),
       lines(row => (namesEndpoints(row.match) ? 'ready' : 'skipped')),
-      lines(row => (row.match.more_rules ? partsId : wholeId)),
+      lines(row => (row.match.moreRules ? partsId : wholeId)),
       rows.length,
+      rows.map(row => places.get(row.match.alert)),
     ],
   )
   // Nearly always all of them, and then none need be named.
@@ -113,7 +118,7 @@ async function insertNew(db: Queryable, rows: readonly Incoming[], wholeId: stri
   return new Set(made?.ids ?? [])
 }
 
-const namesEndpoints = (match: Match) => match.rules.some(rule => rule.endpoint_ids.length > 0)
+const namesEndpoints = (match: IncomingMatch) => match.rules.some(rule => rule.endpoint_ids.length > 0)
 
 interface UpdatedRow {
   at: number
@@ -155,10 +160,10 @@ async function updateKnown(db: Queryable, rows: readonly Incoming[], againId: st
      SELECT * FROM changed`,
     [
       rows.map(row => row.at),
-      rows.map(row => row.match.team_id),
-      rows.map(row => row.match.alert.alert_id),
+      rows.map(row => row.match.teamId),
+      rows.map(row => row.match.alert.alertId),
       rows.map(row => JSON.stringify(row.match.rules)),
-      rows.map(row => !row.match.more_rules),
+      rows.map(row => !row.match.moreRules),
       rows.map(row => namesEndpoints(row.match)),
       againId,
     ],

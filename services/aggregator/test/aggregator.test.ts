@@ -1,4 +1,3 @@
-import type { Match } from '@tocsin/contracts/messages'
 import { topics } from '@tocsin/contracts/topics'
 import type { KafkaClient } from '@tocsin/kafka/client'
 import { createProducer } from '@tocsin/kafka/producer'
@@ -10,10 +9,9 @@ import { testKafka } from '@tocsin/testkit/test-kafka'
 import { expect, onTestFinished } from 'vitest'
 import { createAggregate } from '../src/aggregate.ts'
 import { endHandovers } from '../src/handovers-store.ts'
-import { upsertNotifications } from '../src/notifications-store.ts'
 import { createSweep } from '../src/sweep.ts'
 import { test } from './aggregator-test.ts'
-import { alertOf, matchOf, publishMatches } from './matches.ts'
+import { alertOf, incomingOf, matchOf, type OneMatch, publishMatches, upsert } from './matches.ts'
 import { type ReadyRecord, readyRecords } from './ready-records.ts'
 
 interface Row {
@@ -25,7 +23,7 @@ interface Row {
   updated_at: Date
 }
 
-const eventOf = (match: Match) => ({ value: { match, headers: {} }, record: {} as KafkaRecord })
+const eventOf = (match: OneMatch) => ({ value: [incomingOf(match)], record: {} as KafkaRecord })
 
 /** As the API shows them: those whose batch is not handed over are pending. */
 const allRows = `SELECT n.*, CASE WHEN h.handover_id IS NULL THEN status ELSE 'pending' END AS status
@@ -152,13 +150,13 @@ test('a match that says nothing new does not write to its row', async ({ databas
   const match = matchOf(alertOf(), ['r1', 'r2'])
   const version = async () =>
     (await database.query<{ xmin: string; updated_at: Date }>('SELECT xmin, updated_at FROM notifications')).rows
-  const { created, handoverIds } = await upsertNotifications(database, [match])
+  const { created, handoverIds } = await upsert(database, [match])
   expect(created).toBe(1)
   await endHandovers(database, handoverIds)
   const before = await version()
   const later = { ...match, rules: match.rules.map(rule => ({ ...rule, version: 2, name: 'renamed' })) }
-  expect(await upsertNotifications(database, [match])).toMatchObject({ created: 0, merged: 0 })
-  expect(await upsertNotifications(database, [later])).toMatchObject({ created: 0, merged: 0 })
+  expect(await upsert(database, [match])).toMatchObject({ created: 0, merged: 0 })
+  expect(await upsert(database, [later])).toMatchObject({ created: 0, merged: 0 })
   expect(await version()).toEqual(before)
 })
 
@@ -170,7 +168,7 @@ test('a crash after the row and before the record: the match read again hands it
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
   const ready = await readyRecords(kafka)
   const match = matchOf(alertOf({ dedup_key: 'db-1' }), ['r1'])
-  await upsertNotifications(database, [match])
+  await upsert(database, [match])
   await publishMatches(kafka, [match])
   await startAggregator()
   await eventually(async () => expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'ready' }]))
@@ -188,7 +186,7 @@ test('a row left behind, whose record nobody reads again, is handed over by the 
   // Text that Postgres keeps as JSON and cannot look into.
   const context = { nul: '\0', half: '\ud800' }
   const match = matchOf(alertOf({ dedup_key: 'db-1', context }), ['r1'])
-  await upsertNotifications(database, [match])
+  await upsert(database, [match])
   await database.query(`UPDATE handovers SET made_at = '2026-11-21T12:00:00Z'`)
   await startAggregator({ SWEEP_INTERVAL_MS: '100' })
   await eventually(() => expect(ready()).toMatchObject([{ key: 'payments:db-1', alert_id: match.alert.alert_id }]))
@@ -229,7 +227,7 @@ test('a batch that is handed over leaves nothing for the sweep, one that is not 
   const matches = Array.from({ length: 200 }, () => matchOf(alertOf(), ['r1']))
   await stage.handle(matches.map(eventOf), new AbortController().signal)
   expect((await database.query('SELECT FROM handovers')).rowCount).toBe(0)
-  await upsertNotifications(database, [matchOf(alertOf(), ['r1'])])
+  await upsert(database, [matchOf(alertOf(), ['r1'])])
   expect((await database.query('SELECT FROM handovers')).rowCount).toBe(1)
 })
 
@@ -242,7 +240,7 @@ test('what a sweep hands over comes in the order of arrival, whatever the ids ar
   const producer = createProducer(kafka)
   onTestFinished(() => producer.close())
   const ids = ['z', 'a', 'm', 'b', 'y']
-  await upsertNotifications(
+  await upsert(
     database,
     ids.map(alert_id => matchOf(alertOf({ alert_id, dedup_key: 'db-1' }), ['r1'])),
   )
@@ -253,7 +251,7 @@ test('what a sweep hands over comes in the order of arrival, whatever the ids ar
 })
 
 test('a sweep leaves alone what another sweep is at', async ({ database }) => {
-  await upsertNotifications(database, [matchOf(alertOf(), ['r1'])])
+  await upsert(database, [matchOf(alertOf(), ['r1'])])
   const log = createLogger('test', 'silent')
   const options = { afterMs: 0, intervalMs: 1_000 }
   const refusing = { send: () => Promise.reject(new Error('not to be called')), close: async () => {} }
@@ -283,18 +281,18 @@ test('rules without endpoints make a notification that is skipped from the start
 }) => {
   const untold = matchOf(alertOf(), ['r1'])
   untold.rules[0]!.endpoint_ids = []
-  const handOver = await upsertNotifications(database, [untold])
+  const handOver = await upsert(database, [untold])
   const statuses = async () => (await database.query<Row>('SELECT status FROM notifications')).rows
   expect(await statuses()).toEqual([{ status: 'skipped' }])
   // Nobody has handed it over yet, so that the sender finds both rules.
-  expect((await upsertNotifications(database, [matchOf(untold.alert, ['r2'])])).pending).toEqual(handOver.pending)
+  expect((await upsert(database, [matchOf(untold.alert, ['r2'])])).pending).toEqual(handOver.pending)
   expect(await statuses()).toEqual([{ status: 'ready' }])
 })
 
 test('two sweeps at once hand over each row once', async ({ database, environment }) => {
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
   const ready = await readyRecords(kafka)
-  await upsertNotifications(
+  await upsert(
     database,
     Array.from({ length: 1_200 }, () => matchOf(alertOf(), ['r1'])),
   )
@@ -318,8 +316,7 @@ test('a notification is marked as handed over only after Kafka has it', async ({
   }
   const stage = createAggregate(database, refusing, 'ready')
   const match = matchOf(alertOf(), ['r1'])
-  const handle = () =>
-    stage.handle([{ value: { match, headers: {} }, record: {} as never }], new AbortController().signal)
+  const handle = () => stage.handle([eventOf(match)], new AbortController().signal)
   await expect(handle()).rejects.toThrow('away')
   expect((await database.query<Row>(allRows)).rows).toMatchObject([{ status: 'pending' }])
 })
@@ -332,10 +329,7 @@ test('two aggregators with the same rows in opposite order neither block each ot
     const alerts = Array.from({ length: 500 }, () => alertOf())
     const forwards = alerts.map(alert => matchOf(alert, [both, `r${round}a`]))
     const backwards = alerts.toReversed().map(alert => matchOf(alert, [both, `r${round}b`]))
-    const [first, second] = await Promise.all([
-      upsertNotifications(database, forwards),
-      upsertNotifications(database, backwards),
-    ])
+    const [first, second] = await Promise.all([upsert(database, forwards), upsert(database, backwards)])
     expect(first.created + second.created).toBe(500)
     expect(first.merged + second.merged).toBe(500)
   }

@@ -1,12 +1,11 @@
 import { problemKey } from '@tocsin/contracts/alert'
-import type { Match } from '@tocsin/contracts/messages'
 import { partitionOf } from '@tocsin/kafka/partition-of'
 import type { Queryable } from '@tocsin/postgres/database'
 import { eventually } from '@tocsin/testkit/eventually'
 import type { TopicReader } from '@tocsin/testkit/topic-reader'
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { alertOf, matchOf } from './matches.ts'
+import { alertOf, matchOf, type OneMatch } from './matches.ts'
 
 const teams = ['payments', 'search']
 
@@ -24,9 +23,9 @@ export const plannedMatches = fc.array(
 let runs = 0
 
 /** With ids that no other run has. An alert is the same each time that it comes. */
-export function matchesOf(planned: typeof plannedMatches extends fc.Arbitrary<infer Plan> ? Plan : never): Match[] {
+export function matchesOf(planned: typeof plannedMatches extends fc.Arbitrary<infer Plan> ? Plan : never): OneMatch[] {
   const run = runs++
-  const alerts = new Map<number, Match['alert']>()
+  const alerts = new Map<number, OneMatch['alert']>()
   return planned.map(({ alert, problem, team, rules }) => {
     const named = problem === null ? {} : { dedup_key: `run ${run} problem ${problem}` }
     if (!alerts.has(alert)) alerts.set(alert, alertOf({ alert_id: `run ${run} alert ${alert}`, ...named }))
@@ -50,7 +49,7 @@ export async function expectOnceInEffect(
   database: Queryable,
   ready: TopicReader,
   partitions: number,
-  matches: readonly Match[],
+  matches: readonly OneMatch[],
 ): Promise<void> {
   const wanted = Map.groupBy(matches, ({ team_id, alert }) => `${team_id} ${alert.alert_id}`)
   const alertIds = matches.map(({ alert }) => alert.alert_id)
@@ -68,7 +67,7 @@ export async function expectOnceInEffect(
     () => {
       const records = Map.groupBy(ready.records, ({ value }) => JSON.parse(value).notification_id as string)
       for (const { of, notification } of rows) {
-        const [{ team_id, alert }] = wanted.get(of)! as [Match, ...Match[]]
+        const [{ team_id, alert }] = wanted.get(of)! as [OneMatch, ...OneMatch[]]
         const key = `${team_id}:${problemKey(alert)}`
         const places = records.get(notification)?.map(record => [record.key, record.partition])
         const [place] = places ?? []
@@ -82,7 +81,7 @@ export async function expectOnceInEffect(
 
 const byFirst = ([a]: readonly unknown[], [b]: readonly unknown[]) => (String(a) < String(b) ? -1 : 1)
 
-const rulesOf = (matches: readonly Match[]) =>
+const rulesOf = (matches: readonly OneMatch[]) =>
   [...new Set(matches.flatMap(match => match.rules.map(rule => rule.rule_id)))].toSorted()
 
 async function rowsOf(database: Queryable, alertIds: readonly string[]) {
@@ -111,7 +110,7 @@ async function rowsOf(database: Queryable, alertIds: readonly string[]) {
 export async function expectNothingElse(
   database: Queryable,
   ready: TopicReader,
-  matches: readonly Match[],
+  matches: readonly OneMatch[],
 ): Promise<void> {
   const wanted = new Set(matches.map(({ team_id, alert }) => `${team_id} ${alert.alert_id}`))
   const { rows } = await database.query<{ notification_id: string; of: string }>(

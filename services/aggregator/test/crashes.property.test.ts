@@ -1,4 +1,3 @@
-import type { Match } from '@tocsin/contracts/messages'
 import { topics } from '@tocsin/contracts/topics'
 import { createProducer } from '@tocsin/kafka/producer'
 import { testKafka } from '@tocsin/testkit/test-kafka'
@@ -8,6 +7,7 @@ import { expect } from 'vitest'
 import { test } from './aggregator-test.ts'
 import { expectNothingElse, expectOnceInEffect, matchesOf, plannedMatches } from './any-matches.ts'
 import { makeLanes, sendMatches } from './lanes.ts'
+import type { OneMatch } from './matches.ts'
 import { type Call, type Crash, type MortalMember, startMember } from './mortal-member.ts'
 
 const lanes = 5
@@ -30,7 +30,7 @@ test('P4, P6: whatever an aggregator was about to do when it died, its successor
   const kafka = testKafka(environment.KAFKA_TOPIC_PREFIX!)
   const producer = createProducer(kafka)
   await using ready = await readTopic(kafka.topic(topics.notificationsReady))
-  const all: Match[] = []
+  const all: OneMatch[] = []
   const deaths: string[] = []
 
   const inLane = async (from: string) => {

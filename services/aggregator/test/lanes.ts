@@ -1,9 +1,8 @@
-import { problemKey } from '@tocsin/contracts/alert'
-import type { Match } from '@tocsin/contracts/messages'
 import { topics } from '@tocsin/contracts/topics'
 import type { KafkaClient } from '@tocsin/kafka/client'
 import type { Producer } from '@tocsin/kafka/producer'
 import { makeTopics } from '@tocsin/kafka/topics'
+import { type OneMatch, recordOf } from './matches.ts'
 
 const partitionsPerLane = 4
 
@@ -24,16 +23,14 @@ export async function makeLanes(kafka: KafkaClient, count: number): Promise<stri
 export async function sendMatches(
   producer: Producer,
   topic: string,
-  matches: readonly Match[],
+  matches: readonly OneMatch[],
   sends = 1,
   between: (send: number) => Promise<void> = async () => {},
 ): Promise<void> {
   const perSend = Math.ceil(matches.length / sends)
   for (let send = 0; send < sends; send++) {
     const some = matches.slice(send * perSend, (send + 1) * perSend)
-    await producer.send(
-      some.map(match => ({ topic, key: `${match.team_id}:${problemKey(match.alert)}`, value: JSON.stringify(match) })),
-    )
+    await producer.send(some.map(match => ({ topic, ...recordOf(match) })))
     await between(send)
   }
 }

@@ -3,11 +3,10 @@ import type { Database } from '@tocsin/postgres/database'
 import { createLogger } from '@tocsin/runtime/logger'
 import { eventually } from '@tocsin/testkit/eventually'
 import { afterEach, expect, vi } from 'vitest'
-import { upsertNotifications } from '../src/notifications-store.ts'
 import { dropPartitions, makePartitions } from '../src/partitions.ts'
 import { runUpkeep } from '../src/storage-upkeep.ts'
 import { test } from './aggregator-test.ts'
-import { alertOf, matchOf } from './matches.ts'
+import { alertOf, matchOf, upsert } from './matches.ts'
 
 const dayMs = 86_400_000
 const midnight = Math.floor(Date.now() / dayMs) * dayMs
@@ -37,7 +36,7 @@ async function rowsOf(db: Database, ...alertIds: string[]): Promise<{ alert_id: 
 async function upsertAt(time: number, db: Database, match: ReturnType<typeof matchOf>) {
   vi.useFakeTimers({ toFake: ['Date'], now: time })
   try {
-    return await upsertNotifications(db, [match])
+    return await upsert(db, [match])
   } finally {
     vi.useRealTimers()
   }
@@ -71,9 +70,9 @@ test('aggregators that insert the same alerts at the same moment on both sides o
   const matches = alerts.map(alert => matchOf(alert, ['r1']))
   await makePartitions(database, midnight + 2 * dayMs)
   vi.useFakeTimers({ toFake: ['Date'], now: midnight + 3 * dayMs - 1 })
-  const before = upsertNotifications(database, matches)
+  const before = upsert(database, matches)
   vi.setSystemTime(midnight + 3 * dayMs)
-  const after = upsertNotifications(database, matches)
+  const after = upsert(database, matches)
   const created = (await Promise.all([before, after])).map(result => result.created)
   expect(created[0]! + created[1]!).toBe(200)
   expect(await rowsOf(database, ...alerts.map(alert => alert.alert_id))).toHaveLength(200)
@@ -145,7 +144,7 @@ test('upkeep that has to wait for a lock too long holds up nobody, and is done l
   await database.transaction(async reader => {
     await reader.query('SELECT count(*) FROM notifications')
     await expect(dropPartitions(database, midnight - 30 * dayMs)).rejects.toThrow('Postgres cannot be reached')
-    expect((await upsertNotifications(database, [matchOf(alertOf(), ['r1'])])).created).toBe(1)
+    expect((await upsert(database, [matchOf(alertOf(), ['r1'])])).created).toBe(1)
   })
   const running = runUpkeep(database, stop.signal, { keptDays: 30, log })
   await eventually(async () => expect(await partitionNames(database)).not.toContain('notifications_old'))

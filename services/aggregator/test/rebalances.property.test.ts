@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Match } from '@tocsin/contracts/messages'
 import { topics } from '@tocsin/contracts/topics'
 import { createProducer } from '@tocsin/kafka/producer'
 import { testKafka } from '@tocsin/testkit/test-kafka'
@@ -9,6 +8,7 @@ import { expect } from 'vitest'
 import { test } from './aggregator-test.ts'
 import { expectNothingElse, expectOnceInEffect, matchesOf, plannedMatches } from './any-matches.ts'
 import { makeLanes, sendMatches } from './lanes.ts'
+import type { OneMatch } from './matches.ts'
 import { type MortalMember, startMember } from './mortal-member.ts'
 
 const lanes = 25
@@ -34,7 +34,7 @@ test('P4, P18: whoever joins, leaves, is killed or cut off while matches flow, e
   const producer = createProducer(kafka)
   const to = kafka.topic(topics.notificationsReady)
   await using ready = await readTopic(to)
-  const all: Match[] = []
+  const all: OneMatch[] = []
   const happened: Event[] = []
 
   const inLane = async (from: string) => {

@@ -3,21 +3,22 @@ import type { SnapshotRule } from '@tocsin/contracts/snapshot'
 import { describe, expect, test } from 'vitest'
 import { anyAlert, anyRule, linesOfRules, liveRulesOf } from '../test/rules-in-chunks.ts'
 import type { IncomingAlert } from './decode-alert.ts'
-import { evaluate, type MatchRecord } from './evaluate.ts'
+import { apart, evaluate, type MatchRecord } from './evaluate.ts'
 import type { LiveRules } from './live-rules.ts'
 
 const matchedAt = new Date('2026-03-01T12:00:00.500Z')
 
-describe('one record per team and alert', () => {
-  test('the rules of a team that hold share a record, other teams have one of their own', async () => {
+describe('one record per alert', () => {
+  test('the rules of a team that hold stand together, with those of other teams beside them', async () => {
     const rules = await liveRules([
       rule('r1', 'payments', 'severity', 'HIGH'),
       rule('r2', 'payments', 'source', 'api'),
       rule('r3', 'search', 'severity', 'HIGH'),
       rule('r4', 'search', 'severity', 'LOW'),
     ])
-    const matches = evaluate(rules, [incoming()], matchedAt).map(decoded)
-    expect(matches.map(match => [match.team_id, match.rules.map(matched => matched.rule_id).sort()])).toEqual([
+    const records = evaluate(rules, [incoming()], matchedAt)
+    expect(records).toHaveLength(1)
+    expect(told(records)).toEqual([
       ['payments', ['r1', 'r2']],
       ['search', ['r3']],
     ])
@@ -33,50 +34,69 @@ describe('one record per team and alert', () => {
   })
 
   test('records come in the order of their alerts', async () => {
+    const rules = await liveRules([rule('r1', 'payments', 'severity', 'HIGH')])
+    const alerts = ['a', 'b', 'c'].map(alert_id => incoming({ alert_id }))
+    const ids = evaluate(rules, alerts, matchedAt).map(record => decoded(record).alert.alert_id)
+    expect(ids).toEqual(['a', 'b', 'c'])
+  })
+
+  test('taken apart there is one for each team, that says the same', async () => {
     const rules = await liveRules([
       rule('r1', 'payments', 'severity', 'HIGH'),
       rule('r2', 'search', 'severity', 'HIGH'),
     ])
-    const alerts = ['a', 'b', 'c'].map(alert_id => incoming({ alert_id }))
-    const ids = evaluate(rules, alerts, matchedAt).map(record => decoded(record).alert.alert_id)
-    expect(ids).toEqual(['a', 'a', 'b', 'b', 'c', 'c'])
+    const [record] = evaluate(rules, [incoming()], matchedAt)
+    const single = apart(record!)
+    expect(single.map(one => told([one]))).toEqual([[['payments', ['r1']]], [['search', ['r2']]]])
+    const { teams, ...whole } = decoded(record!)
+    expect(single.map(decoded)).toEqual(teams.map(team => ({ ...whole, teams: [team] })))
   })
 })
 
-describe('a team with more rules for one alert than a record can hold', () => {
+describe('more rules for one alert than a record can hold', () => {
   const endpoint_ids = Array.from({ length: 20 }, (_, index) => `end_${index}${'x'.repeat(30)}`)
-  const many = Array.from({ length: 1_500 }, (_, index) => ({
-    ...rule(`r${index}`, 'payments', 'severity', 'HIGH'),
-    name: 'ü'.repeat(80),
-    endpoint_ids,
-  }))
+  const manyOf = (team: string, count: number) =>
+    Array.from({ length: count }, (_, index) => ({
+      ...rule(`${team}_${index}`, team, 'severity', 'HIGH'),
+      name: 'ü'.repeat(80),
+      endpoint_ids,
+    }))
 
-  test('gets several in a row, with the same key, each rule once; the other teams are not concerned', async () => {
-    const rules = await liveRules([...many, rule('s_other', 'search', 'severity', 'HIGH')])
-    const records = evaluate(rules, [incoming()], matchedAt)
-    const own = records.filter(record => record.team === 'payments')
-    expect(own.length).toBeGreaterThan(4)
-    expect(records.slice(0, own.length)).toEqual(own)
-    expect(new Set(own.map(record => record.key))).toEqual(new Set(['payments:a1']))
-    const told = own.flatMap(record => decoded(record).rules.map(one => one.rule_id))
-    expect(told.toSorted()).toEqual(many.map(one => one.rule_id).toSorted())
-    expect(decoded(records.at(-1)!)).toMatchObject({ team_id: 'search', rules: [{ rule_id: 's_other' }] })
+  test('come in several in a row, with the same key, each rule once', async () => {
+    const many = [...manyOf('payments', 1_500), ...manyOf('search', 700), rule('o', 'ops', 'severity', 'HIGH')]
+    const records = evaluate(await liveRules(many), [incoming()], matchedAt)
+    expect(records.length).toBeGreaterThan(6)
+    expect(new Set(records.map(record => record.key))).toEqual(new Set(['a1']))
+    const all = records.flatMap(record => decoded(record).teams.flatMap(team => team.rules.map(one => one.rule_id)))
+    expect(all.toSorted()).toEqual(many.map(one => one.rule_id).toSorted())
   })
 
-  test('each fits into a broker’s record beside the largest alert, and all but the last say that there is more', async () => {
-    const rules = await liveRules(many)
+  test('each fits into a broker’s record beside the largest alert, and all but the last of a team say that there is more', async () => {
+    const rules = await liveRules([...manyOf('payments', 1_500), ...manyOf('search', 700), ...manyOf('ops', 3)])
     const records = evaluate(rules, [incoming({ context: { text: 'x'.repeat(512 * 1024) } })], matchedAt)
     for (const record of records) expect(Buffer.byteLength(record.value)).toBeLessThan(800 * 1024)
-    expect(records.map(record => decoded(record).more_rules)).toEqual(
-      records.map((_, index) => (index < records.length - 1 ? true : undefined)),
+    const byTeam = Map.groupBy(
+      records.flatMap(record => decoded(record).teams),
+      team => team.team_id,
     )
+    expect([...byTeam.keys()].toSorted()).toEqual(['ops', 'payments', 'search'])
+    for (const parts of byTeam.values()) {
+      expect(parts.map(part => part.more_rules)).toEqual(
+        parts.map((_, index) => (index < parts.length - 1 ? true : undefined)),
+      )
+    }
   })
 
   test('a rule that is larger than that by itself has a record for itself', async () => {
     const large = { ...rule('large', 'payments', 'severity', 'HIGH'), name: 'x'.repeat(300_000) }
-    const rules = await liveRules([large, { ...large, rule_id: 'large_too' }])
+    const rules = await liveRules([large, { ...large, rule_id: 'large_too' }, rule('s', 'search', 'severity', 'HIGH')])
     const records = evaluate(rules, [incoming()], matchedAt)
-    expect(records.map(record => decoded(record).rules.length)).toEqual([1, 1])
+    expect(told(records)).toEqual([
+      ['payments', ['large']],
+      ['payments', ['large_too']],
+      ['search', ['s']],
+    ])
+    expect(records).toHaveLength(3)
   })
 })
 
@@ -88,18 +108,22 @@ describe('a record is a match of the contract', () => {
 
     expect(decoded(record!)).toEqual({
       schema_version: 1,
-      team_id: 'pay"ments',
       alert: incoming(alert).alert,
-      rules: [{ rule_id: 'r1', name: 'name of r1', version: 3, endpoint_ids: ['end_1'] }],
+      teams: [
+        {
+          team_id: 'pay"ments',
+          rules: [{ rule_id: 'r1', name: 'name of r1', version: 3, endpoint_ids: ['end_1'] }],
+        },
+      ],
       snapshot_version: 42,
       matched_at: '2026-03-01T12:00:00.500Z',
     })
   })
 
-  test('its key is the team and the problem, so that one problem stays in order', async () => {
+  test('its key is the problem, which so stays in order', async () => {
     const rules = await liveRules([rule('r1', 'payments', 'severity', 'HIGH')])
     const alerts = [incoming({ alert_id: 'a1' }), incoming({ alert_id: 'a2', dedup_key: 'disk' })]
-    expect(evaluate(rules, alerts, matchedAt).map(record => record.key)).toEqual(['payments:a1', 'payments:disk'])
+    expect(evaluate(rules, alerts, matchedAt).map(record => record.key)).toEqual(['a1', 'disk'])
   })
 
   test('its headers are those of the alert, and the version of its own shape', async () => {
@@ -119,12 +143,12 @@ describe('resolved alerts', () => {
       { ...rule('does-not', 'payments', 'severity', 'HIGH'), notify_resolved: false },
       { ...rule('alone', 'search', 'severity', 'HIGH'), notify_resolved: false },
     ])
-    const told = (status: 'firing' | 'resolved') =>
-      evaluate(rules, [incoming({ status })], matchedAt)
-        .flatMap(record => decoded(record).rules.map(one => `${record.team} ${one.rule_id}`))
-        .sort()
-    expect(told('firing')).toEqual(['payments does-not', 'payments wants', 'search alone'])
-    expect(told('resolved')).toEqual(['payments wants'])
+    const toldOf = (status: 'firing' | 'resolved') => told(evaluate(rules, [incoming({ status })], matchedAt))
+    expect(toldOf('firing')).toEqual([
+      ['payments', ['does-not', 'wants']],
+      ['search', ['alone']],
+    ])
+    expect(toldOf('resolved')).toEqual([['payments', ['wants']]])
   })
 })
 
@@ -147,6 +171,13 @@ const incoming = (
   alert: { ...anyAlert, ...alert },
   headers,
 })
+
+const told = (records: readonly MatchRecord[]) =>
+  records
+    .flatMap(record =>
+      decoded(record).teams.map(team => [team.team_id, team.rules.map(one => one.rule_id).toSorted()] as const),
+    )
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
 
 function decoded(record: MatchRecord) {
   return matchSchema.parse(JSON.parse(record.value))

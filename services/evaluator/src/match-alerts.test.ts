@@ -6,10 +6,16 @@ import { expect, test } from 'vitest'
 import { anyRule, linesOfRules, liveRulesOf } from '../test/rules-in-chunks.ts'
 import { matchAlerts } from './match-alerts.ts'
 
+const names = ({ key, value }: OutgoingMessage, alertId: string, team: string) =>
+  key === alertId && String(value).includes(`"team_id":"${team}"`)
+
 const tooLarge = new AppError('kafka_record_too_large', 'larger than allowed')
 
 test('what Kafka refuses is told to the dead letters once for its alert, with the teams that lack it', async () => {
-  const handled = await handle(['a1', 'a2', 'a3'], message => message.key === 'search:a2' || message.key === 'ops:a2')
+  const handled = await handle(
+    ['a1', 'a2', 'a3'],
+    message => names(message, 'a2', 'search') || names(message, 'a2', 'ops'),
+  )
   expect(handled.map(({ record }) => record.offset)).toEqual([1])
   expect(handled[0]?.failure.error).toMatchObject({
     code: 'kafka_record_too_large',

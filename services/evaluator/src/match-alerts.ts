@@ -5,11 +5,11 @@ import type { Producer } from '@tocsin/kafka/producer'
 import { AppError } from '@tocsin/runtime/errors'
 import { counter } from '@tocsin/runtime/metrics'
 import { decodeAlert, type IncomingAlert } from './decode-alert.ts'
-import { evaluate, type MatchRecord } from './evaluate.ts'
+import { apart, evaluate, type MatchRecord } from './evaluate.ts'
 import type { LiveRules } from './live-rules.ts'
 
 const alertsTotal = counter('tocsin_alerts_evaluated_total', 'Alerts matched against the rules, repeats included')
-const matchesTotal = counter('tocsin_matches_total', 'Records of matches published, repeats included')
+const matchesTotal = counter('tocsin_matches_total', 'Teams that alerts were told of, repeats included')
 
 export interface MatchAlertsOptions {
   cache: { readonly current: LiveRules | undefined }
@@ -19,8 +19,8 @@ export interface MatchAlertsOptions {
 }
 
 /**
- * `alerts.new` → `alerts.matched`. A batch is done when all its matches are acknowledged. One that Kafka refuses is its
- * team's loss alone: the alert is told to the dead letters, and the matches of all others are written.
+ * `alerts.new` → `alerts.matched`. A batch is done when all its matches are acknowledged. One that Kafka refuses is the loss
+ * of its teams alone: the alert is told to the dead letters, and the matches of all others are written.
  */
 export function matchAlerts({ cache, producer, topic }: MatchAlertsOptions): Stage<IncomingAlert> {
   return {
@@ -34,7 +34,7 @@ export function matchAlerts({ cache, producer, topic }: MatchAlertsOptions): Sta
       const records = evaluate(rules, alerts, new Date())
       const refused = await publish(records)
       alertsTotal.inc(alerts.length)
-      matchesTotal.inc(records.length - refused.length)
+      matchesTotal.inc(teamsIn(records) - teamsIn(refused.map(({ match }) => match)))
       return toRejections(refused, events)
     },
   }
@@ -42,14 +42,18 @@ export function matchAlerts({ cache, producer, topic }: MatchAlertsOptions): Sta
   async function publish(records: readonly MatchRecord[]): Promise<RefusedMatch[]> {
     if (records.length === 0) return []
     try {
-      await producer.send(records.map(record => ({ topic, ...record })))
+      await producer.send(records.map(({ key, value, headers }) => ({ topic, key, value, headers })))
       return []
     } catch (error) {
       if (!(error instanceof MessagesRefused)) throw error
-      return error.refused.map(refusal => ({ match: records[refusal.index]!, error: refusal.error }))
+      const refused = error.refused.map(refusal => ({ match: records[refusal.index]!, error: refusal.error }))
+      const [several, single] = [true, false].map(is => refused.filter(({ match }) => match.parts.length > 1 === is))
+      return [...single!, ...(await publish(several!.flatMap(({ match }) => apart(match))))]
     }
   }
 }
+
+const teamsIn = (records: readonly MatchRecord[]) => records.reduce((sum, { parts }) => sum + parts.length, 0)
 
 interface RefusedMatch {
   match: MatchRecord
@@ -61,7 +65,7 @@ function toRejections(refused: readonly RefusedMatch[], events: readonly Event<I
   return Array.from(
     Map.groupBy(refused, ({ match }) => match.alertIndex),
     ([alertIndex, ofAlert]) => {
-      const teams = new Set(ofAlert.map(({ match }) => match.team))
+      const teams = new Set(ofAlert.flatMap(({ match }) => match.parts.map(part => part.team)))
       const { code, message } = ofAlert[0]!.error
       const error = new AppError(code, `not told to ${[...teams].join(', ')}: ${message}`)
       return { record: events[alertIndex]!.record, failure: failed(undefined, error) }

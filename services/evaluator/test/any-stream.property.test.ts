@@ -1,4 +1,5 @@
 import { deadLetterSchema } from '@tocsin/contracts/dead-letter'
+import { matchSchema } from '@tocsin/contracts/messages'
 import { partitionsPerTopic, topics } from '@tocsin/contracts/topics'
 import { partitionOf } from '@tocsin/kafka/partition-of'
 import { createProducer } from '@tocsin/kafka/producer'
@@ -85,11 +86,12 @@ const teamsOf = ({ severity, source }: Alert) => [
 ]
 
 /** What must be on `alerts.matched` for an alert: the record's key, and with it its partition (P4). */
-const matchesOf = (alert: Alert) =>
-  teamsOf(alert).map(team => {
-    const key = `${team}:${alert.dedup_key ?? alert.alert_id}`
-    return `${alert.alert_id} ${partitionOf(Buffer.from(key), partitionsPerTopic)} ${key}`
-  })
+function matchesOf(alert: Alert): string[] {
+  const teams = teamsOf(alert)
+  if (teams.length === 0) return []
+  const key = alert.dedup_key ?? alert.alert_id
+  return [`${alert.alert_id} ${partitionOf(Buffer.from(key), partitionsPerTopic)} ${key} ${teams}`]
+}
 
 test('P4, P7: of any stream each valid alert is matched once, on the partition of its problem, and each invalid record is a dead letter', {
   timeout: 240_000,
@@ -139,8 +141,8 @@ test('P4, P7: of any stream each valid alert is matched once, on the partition o
 /** Matches by alert, of what the topic holds by now. */
 function byAlert(matched: TopicReader): () => Map<string, string[]> {
   return growing(matched, ({ key, value, partition }) => {
-    const id: string = JSON.parse(value).alert.alert_id
-    return [id, `${id} ${partition} ${key}`]
+    const { alert, teams } = matchSchema.parse(JSON.parse(value))
+    return [alert.alert_id, `${alert.alert_id} ${partition} ${key} ${teams.map(team => team.team_id).toSorted()}`]
   })
 }
 

@@ -1,4 +1,4 @@
-import { type Match, matchSchema } from '@tocsin/contracts/messages'
+import { type Match, matchSchema, type TeamMatch } from '@tocsin/contracts/messages'
 import type { Manifest, SnapshotRule } from '@tocsin/contracts/snapshot'
 import { closeRedis, connectRedis, type Redis } from '@tocsin/redis/connection'
 import { createLogger } from '@tocsin/runtime/logger'
@@ -74,7 +74,7 @@ export const test = base.extend<Fixtures>({
 })
 
 /** The first match of this alert, once it is there. */
-export function matchOf(matched: TopicReader, alertId: string): Promise<Match> {
+export function matchOf(matched: TopicReader, alertId: string): Promise<OneMatch> {
   return eventually(() => {
     const match = matches(matched).find(match => match.alert.alert_id === alertId)
     expect(match, `match of ${alertId}`).toBeDefined()
@@ -82,8 +82,16 @@ export function matchOf(matched: TopicReader, alertId: string): Promise<Match> {
   })
 }
 
-export function matches(matched: TopicReader): Match[] {
-  return matched.records.map(record => matchSchema.parse(JSON.parse(record.value)))
+/** What a record says of one of its teams. */
+export type OneMatch = Omit<Match, 'teams'> & TeamMatch
+
+export function matches(matched: TopicReader): OneMatch[] {
+  return matched.records.flatMap(record => oneByOne(record.value))
+}
+
+export function oneByOne(value: string): OneMatch[] {
+  const { teams, ...match } = matchSchema.parse(JSON.parse(value))
+  return teams.map(team => ({ ...match, ...team }))
 }
 
 export const alert = (alert_id: string, more: object = {}) => ({

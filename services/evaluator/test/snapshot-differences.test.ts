@@ -7,6 +7,7 @@ import { expect } from 'vitest'
 import type { IncomingAlert } from '../src/decode-alert.ts'
 import { evaluate } from '../src/evaluate.ts'
 import type { LiveRules } from '../src/live-rules.ts'
+import { oneByOne } from './evaluator-fixture.ts'
 import { chunkKey, flush, newsOf, publishSnapshot } from './publish-snapshot.ts'
 import { anyAlert, anyRule, eachTakesLong, type Line, linesOfRules, liveRulesOf, textsOf } from './rules-in-chunks.ts'
 import { log, metric, startCache, test } from './snapshot-fixture.ts'
@@ -86,9 +87,9 @@ const alerts: IncomingAlert[] = ['HIGH', 'LOW'].flatMap(severity =>
 /** Everything that is told of the alerts, with the version it is told under. */
 function outcomeOf(rules: LiveRules): string[] {
   return evaluate(rules, alerts, new Date(0))
-    .map(({ value }) => {
-      const { team_id, alert, rules, snapshot_version } = JSON.parse(value)
-      const texts = rules.map((rule: unknown) => JSON.stringify(rule)).sort()
+    .flatMap(({ value }) => oneByOne(value))
+    .map(({ team_id, alert, rules, snapshot_version }) => {
+      const texts = rules.map(rule => JSON.stringify(rule)).sort()
       return `${snapshot_version} ${team_id} ${alert.alert_id} ${texts}`
     })
     .sort()
