@@ -10,13 +10,13 @@ export interface Arrivals {
 }
 
 /**
- * What a reader saw of a topic that is keyed by team and problem, of the alerts that `eventAtMs` knows: the key is
- * `<team>:<alert>`, so that no record need be parsed while others are timed.
+ * What a reader saw of a topic, of the alerts that `eventAtMs` knows: the key is the alert's id, or behind `<team>:` where
+ * each team has a record, so that no record need be parsed while others are timed.
  */
 export function arrivalsOf(
   { records }: TopicReader,
   eventAtMs: ReadonlyMap<string, number>,
-  teams: readonly string[],
+  recordsPerAlert: number,
 ): Arrivals {
   const publishedMs: number[] = []
   const readMs: number[] = []
@@ -28,7 +28,7 @@ export function arrivalsOf(
     publishedMs.push(timestamp - eventAt)
     readMs.push(receivedAt - eventAt)
   }
-  return { publishedMs, readMs, wrong: whatIsWrong(seen, eventAtMs.size * teams.length) }
+  return { publishedMs, readMs, wrong: whatIsWrong(seen, eventAtMs.size * recordsPerAlert) }
 }
 
 function whatIsWrong(seen: ReadonlyMap<string, number>, wanted: number): string | undefined {

@@ -29,7 +29,7 @@ export async function openOutlet(
   const reader = await readTopic(topic, {
     brokers: urls.kafka_brokers,
     from: 'latest',
-    // Keyed by `<team>:<alert>`.
+    // Keyed by the alert, behind `<team>:` where each team has a record.
     onRecord: ({ key = '' }) => onOutput(key.slice(key.indexOf(':') + 1)),
   })
   return { webhook: undefined, [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose]() }

@@ -108,14 +108,13 @@ async function runAt({ stack, source, sink }: Scene, alertsPerS: number, seconds
   await producer.close()
   await untilThere(() => ready.records.length >= teams * alerts)
   await untilThere(() => sink === undefined || sink.latenciesMs.size >= alerts)
-  const teamIds = Array.from({ length: teams }, (_, index) => `${source}-${index + 1}`)
   return {
     alertsPerS,
     eventAtMs,
     sentMs: sent.sentMs.slice(warmUps),
     acceptedMs: sent.acceptedMs.slice(warmUps),
-    matched: arrivalsOf(matched, eventAtMs, teamIds),
-    ready: arrivalsOf(ready, eventAtMs, teamIds),
+    matched: arrivalsOf(matched, eventAtMs, 1),
+    ready: arrivalsOf(ready, eventAtMs, teams),
     webhookMs: sink && [...eventAtMs.keys()].flatMap(alertId => sink.latenciesMs.get(alertId) ?? []),
   }
 }
