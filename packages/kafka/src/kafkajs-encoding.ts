@@ -67,7 +67,7 @@ export function groupMessages(): void {
   kafkajs.cache[groupModule]!.exports = groupByPartition
 }
 
-/** Attributes, of which there are none, and deltas that a 32-bit zigzag cannot hold are left to kafkajs. */
+/** Times further apart than a 32-bit zigzag can hold are left to kafkajs. */
 const deltaMax = 2 ** 30
 
 export function encodeRecord(record: PlainRecord): EncodedRecord {

@@ -79,21 +79,23 @@ async function insertNew(db: Queryable, rows: readonly Incoming[], wholeId: stri
   const {
     rows: [made],
   } = await db.query<{ created: number; ids: string[] | null }>(
-    `WITH alert AS MATERIALIZED (
+    `WITH alert AS (
        SELECT at, line::json AS alert FROM string_to_table($5, E'\\n') WITH ORDINALITY AS lines (line, at)
      ), match AS (
-       SELECT notification_id, team_id, alert_id, dedup_key, alert, rules::json, status, handover_id::uuid
+       SELECT notification_id, team_id, alert_id, dedup_key, at, rules::json, status, handover_id::uuid
        FROM unnest(string_to_array($1, E'\\n'), string_to_array($2, E'\\n'), $3::text[], $4::text[],
                    $10::int[], string_to_array($6, E'\\n'), string_to_array($7, E'\\n'), string_to_array($8, E'\\n'))
-         AS m (notification_id, team_id, alert_id, dedup_key, at, rules, status, handover_id) JOIN alert USING (at)
+         AS m (notification_id, team_id, alert_id, dedup_key, at, rules, status, handover_id)
      ), key AS (
+       -- Of nothing but the rows as they were given: a join would take their order away.
        INSERT INTO notification_keys (team_id, alert_id, notification_id)
        SELECT team_id, alert_id, notification_id FROM match
        ON CONFLICT (team_id, alert_id) DO NOTHING
        RETURNING notification_id
      ), made AS (
        INSERT INTO notifications (notification_id, team_id, alert_id, dedup_key, alert, rules, status, handover_id)
-       SELECT match.* FROM match JOIN key USING (notification_id)
+       SELECT notification_id, team_id, alert_id, dedup_key, alert, rules, status, handover_id
+       FROM match JOIN key USING (notification_id) JOIN alert USING (at)
      ), begun AS (
        INSERT INTO handovers (handover_id, first_id, last_id)
        SELECT handover_id, min(notification_id), max(notification_id)

@@ -47,8 +47,9 @@ export function matchAlerts({ cache, producer, topic }: MatchAlertsOptions): Sta
     } catch (error) {
       if (!(error instanceof MessagesRefused)) throw error
       const refused = error.refused.map(refusal => ({ match: records[refusal.index]!, error: refusal.error }))
-      const [several, single] = [true, false].map(is => refused.filter(({ match }) => match.parts.length > 1 === is))
-      return [...single!, ...(await publish(several!.flatMap(({ match }) => apart(match))))]
+      const single = refused.filter(({ match }) => match.parts.length === 1)
+      const several = refused.filter(({ match }) => match.parts.length > 1)
+      return [...single, ...(await publish(several.flatMap(({ match }) => apart(match))))]
     }
   }
 }
